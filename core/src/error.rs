@@ -1,0 +1,96 @@
+//! The one error type of foldlog: a kind that says how to react, and a sentence that says why.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// What went wrong, in a sentence that names the thing and the remedy.
+///
+/// The sentence never holds a payload or a password. Branch on [`kind`](Self::kind): each kind asks
+/// for a different reaction. The cause, where there is one, is in [`source`](StdError::source).
+pub struct Error {
+    // One pointer, so that `Result<T, Error>` stays small on the hot paths.
+    inner: Box<Inner>,
+}
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// How to react to an [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The call can't succeed as it was made (a bad name, a payload over a limit, an aggregate that
+    /// was not registered): change the call.
+    Invalid,
+    /// The id of the append was used before, for other content: use a new id.
+    IdReused,
+    /// A stored event can't be read by this program: deploy one that knows its type.
+    Decode,
+    /// A lock was not to be had in time: try later, or look for the transaction that holds it.
+    Busy,
+    /// PostgreSQL aborted the transaction (serialization failure, deadlock): run it again.
+    Retry,
+    /// The server did not answer, or went away. A write may or may not have happened; repeating it
+    /// with the same id is safe.
+    Unavailable,
+    /// The server, its schema or the settings are not as foldlog needs them: an operator must act.
+    Setup,
+    /// A token or checkpoint belongs to another store, or to an earlier life of this one.
+    Foreign,
+    /// The program is shutting down.
+    Stopped,
+    /// The store contradicts itself, or foldlog has a bug: keep the evidence and report it.
+    Internal,
+}
+
+impl Error {
+    /// An error of a kind, with its sentence: lower case at the start, no full stop at the end.
+    #[must_use]
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { inner: Box::new(Inner { kind, message: message.into(), source: None }) }
+    }
+
+    /// The same error with its cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.inner.source = Some(source.into());
+        self
+    }
+
+    /// How to react.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.inner.kind
+    }
+
+    /// Whether the same call may succeed when it is simply made again, later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.inner.kind, ErrorKind::Busy | ErrorKind::Retry | ErrorKind::Unavailable)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.inner.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.inner.kind)
+            .field("message", &self.inner.message)
+            .field("source", &self.inner.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.inner.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,42 @@
+//! The vocabulary of foldlog and its pure functions: nothing here does input or output.
+//!
+//! In reading order: a [`Key`] names a [`StreamName`]; an [`Event`] is appended to a stream and read
+//! back as [`Recorded`]; a [`Decider`] folds a stream to a state and turns commands into events; a
+//! [`View`] folds events to rows; a [`Source`] delivers settled events by [`Position`]; a [`Token`]
+//! carries a position to where it is needed.
+//!
+//! Most programs depend on `foldlog`, which re-exports all of it.
+
+mod decider;
+mod error;
+mod event;
+mod key;
+mod metadata;
+mod position;
+mod retry;
+mod slice;
+mod source;
+mod stream;
+mod tagged;
+mod token;
+mod view;
+
+pub use decider::{CommandOf, Context, Decided, Decider, Decision, Handles, IdOf, Identifies};
+pub use error::{Error, ErrorKind};
+pub use event::{Encoded, Event, EventSet, RawEvent, Recorded};
+pub use key::Key;
+pub use metadata::Metadata;
+pub use position::Position;
+pub use retry::Retry;
+pub use slice::{SLICES, SliceClass, slice_of};
+pub use source::{Filter, Page, Source, StreamTail};
+pub use stream::{Expected, NAME_BYTES_MAX, StreamName, Tenant};
+pub use token::{StoreId, Token};
+pub use view::{ByKeys, ByStream, Column, Exact, Fold, Keyed, Keys, Route, Row, View};
+
+/// What the derive macros emit calls of. Not part of the public interface.
+#[doc(hidden)]
+pub mod derived {
+    pub use crate::key::{join, split};
+    pub use crate::tagged::{decode, encode, kinds};
+}

@@ -1,0 +1,126 @@
+//! An enum of events as a pair: the name of the variant, and its content as JSON.
+//!
+//! serde's usual form, `{"Opened": {…}}`, holds the type inside the payload. The store keeps the type
+//! in a column of its own, so these adapters split the two without building a tree in between.
+
+mod read;
+mod write;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, ErrorKind};
+use crate::event::{Encoded, RawEvent};
+
+/// The variants of an enum, by the names serde gives them.
+///
+/// # Errors
+///
+/// [`ErrorKind::Invalid`] if serde does not read the type as an externally tagged enum.
+pub fn kinds<E: DeserializeOwned>() -> Result<&'static [&'static str], Error> {
+    read::variants::<E>().ok_or_else(|| {
+        Error::new(
+            ErrorKind::Invalid,
+            format!(
+                "{} is not an enum in serde's default form: remove #[serde(tag)], \
+                 #[serde(untagged)] or the like, the type of an event is stored beside its payload",
+                std::any::type_name::<E>()
+            ),
+        )
+    })
+}
+
+/// Splits an event into its type and its payload.
+///
+/// # Errors
+///
+/// [`ErrorKind::Invalid`] if serde refuses the value.
+pub fn encode<E: Serialize>(event: &E) -> Result<Encoded, Error> {
+    write::parts(event).map_err(|cause| {
+        Error::new(
+            ErrorKind::Invalid,
+            format!("an event of type {} can't be written as JSON", std::any::type_name::<E>()),
+        )
+        .with_source(cause)
+    })
+}
+
+/// Joins a stored type and payload to an event.
+///
+/// # Errors
+///
+/// [`ErrorKind::Decode`] for an unknown type or a payload that does not fit.
+pub fn decode<E: DeserializeOwned>(raw: &RawEvent) -> Result<E, Error> {
+    read::value(&raw.kind, raw.payload.get()).map_err(|cause| {
+        Error::new(
+            ErrorKind::Decode,
+            format!(
+                "{} can't be read as {}: deploy a program that knows this type and shape",
+                raw.place(),
+                std::any::type_name::<E>()
+            ),
+        )
+        .with_source(cause)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Event {
+        Closed,
+        Noted(String),
+        Moved(i64, i64),
+        Opened { owner: String, big: u64 },
+    }
+
+    #[test]
+    fn every_shape_of_variant_comes_back() {
+        let events = [
+            (Event::Closed, "closed", "null"),
+            (Event::Noted("a\"b".into()), "noted", r#""a\"b""#),
+            (Event::Moved(1, -2), "moved", "[1,-2]"),
+            (
+                Event::Opened { owner: "Ada".into(), big: u64::MAX },
+                "opened",
+                r#"{"owner":"Ada","big":18446744073709551615}"#,
+            ),
+        ];
+        for (event, kind, payload) in events {
+            let encoded = encode(&event).unwrap();
+            assert_eq!((encoded.kind, encoded.payload.get()), (kind, payload));
+            assert_eq!(read::value::<Event>(kind, payload).unwrap(), event);
+        }
+    }
+
+    #[test]
+    fn an_unknown_type_or_a_wrong_payload_is_an_error() {
+        for (kind, payload) in [
+            ("gone", "null"),
+            ("closed", "1"),
+            ("opened", r#"{"owner":"Ada"}"#),
+            ("moved", "[1,2,3]"),
+            ("noted", "\"a\" \"b\""),
+        ] {
+            assert!(read::value::<Event>(kind, payload).is_err(), "{kind} {payload}");
+        }
+    }
+
+    #[test]
+    fn the_types_are_known_without_a_value() {
+        assert_eq!(kinds::<Event>().unwrap(), ["closed", "noted", "moved", "opened"]);
+        #[derive(Deserialize)]
+        #[serde(tag = "type")]
+        #[allow(dead_code, reason = "only its shape matters")]
+        enum Inside {
+            A { x: i64 },
+        }
+        assert_eq!(kinds::<Inside>().unwrap_err().kind(), ErrorKind::Invalid);
+        assert!(encode(&1_i64).is_err());
+    }
+}
