@@ -1,0 +1,121 @@
+-- The event store: log 0.
+
+create table foldlog.category (
+    id integer generated always as identity primary key,
+    name text collate "C" not null unique check (name <> '' and name not like '%-%')
+);
+
+create table foldlog.event_type (
+    id integer generated always as identity primary key,
+    category_id integer not null references foldlog.category,
+    name text collate "C" not null check (name <> ''),
+    schema_version integer not null default 1 check (schema_version >= 1),
+    unique (category_id, name, schema_version)
+);
+
+-- A stream's row is its lock and knows where its events stand. Only columns without an index change,
+-- and the fill factor leaves room, so that updates stay on their page.
+create table foldlog.stream (
+    id bigint generated always as identity primary key,
+    tenant text collate "C" not null check (octet_length(tenant) <= 255),
+    name text collate "C" not null check (octet_length(name) between 3 and 255),
+    category_id integer not null,
+    slice smallint not null check (slice between 0 and 1023),
+    state smallint not null default 0,
+    version bigint not null default 0,
+    first_version bigint not null default 1,
+    first_position bigint,
+    last_position bigint not null default 0,
+    created_at timestamptz not null default now(),
+    unique (tenant, name)
+) with (fillfactor = 70);
+
+create sequence foldlog.event_position as bigint start 1 increment 1 cache 1 no cycle;
+
+-- No default for position: only the append function draws one. The payload is json, not jsonb:
+-- what is read is byte for byte what was appended.
+create table foldlog.event (
+    position bigint not null,
+    stream_id bigint not null,
+    version bigint not null,
+    recorded_at timestamptz not null,
+    event_id uuid not null,
+    key_id uuid,
+    type_id integer not null,
+    slice smallint not null,
+    payload json not null,
+    metadata json,
+    primary key (position)
+) partition by range (position);
+
+do $$
+begin
+    if 'lz4' = any (select unnest(enumvals) from pg_settings where name = 'default_toast_compression')
+    then
+        alter table foldlog.event alter column payload set compression lz4;
+        alter table foldlog.event alter column metadata set compression lz4;
+    end if;
+end $$;
+
+create trigger insert_guard before insert on foldlog.event
+    for each statement execute function foldlog.insert_guard('0');
+alter table foldlog.event enable always trigger insert_guard;
+
+-- The answer to a repeated append, kept for ever.
+create table foldlog.receipt (
+    tenant text collate "C" not null,
+    id uuid not null,
+    content_hash bytea not null,
+    versions bigint[] not null,
+    first_positions bigint[] not null,
+    last_positions bigint[] not null,
+    reply json,
+    recorded_at timestamptz not null default now(),
+    primary key (tenant, id)
+) partition by hash (tenant, id);
+
+do $$
+begin
+    for remainder in 0 .. 15 loop
+        execute format(
+            'create table foldlog.receipt_%s partition of foldlog.receipt'
+            ' for values with (modulus 16, remainder %s)', lpad(remainder::text, 2, '0'), remainder);
+    end loop;
+end $$;
+
+insert into foldlog.log
+    (number, name, position_sequence, segment_parent, segment_unique, segment_width)
+values (
+    0, 'event', 'foldlog.event_position', 'foldlog.event', 'stream_id, version',
+    -- 2^26, unless the migration runs with a width of its own (tests use small ones).
+    coalesce(nullif(current_setting('foldlog.event_segment_width', true), ''), '67108864')::bigint
+);
+select foldlog.segment_ensure_1(0);
+
+-- The ids of event types, made if they are missing.
+create function foldlog.event_type_register_1(
+    in_category text, of_names text[], of_versions integer[]
+) returns table (name text, schema_version integer, id integer)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    the_category integer;
+begin
+    insert into foldlog.category (name) values (in_category) on conflict do nothing;
+    select c.id into strict the_category from foldlog.category c where c.name = in_category;
+    insert into foldlog.event_type (category_id, name, schema_version)
+    select the_category, n.name, n.schema_version
+    from unnest(of_names, of_versions) n(name, schema_version)
+    where not exists (
+        select from foldlog.event_type t
+        where t.category_id = the_category and t.name = n.name
+            and t.schema_version = n.schema_version)
+    order by 2, 3
+    on conflict do nothing;
+    return query
+    select t.name, t.schema_version, t.id
+    from foldlog.event_type t
+    join unnest(of_names, of_versions) n(name, schema_version) using (name, schema_version)
+    where t.category_id = the_category;
+end $$;

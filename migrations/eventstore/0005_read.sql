@@ -1,0 +1,96 @@
+-- Reads. Each answers with a first row that holds no event: its position (and version) say how far
+-- the answer reaches. Events follow in order.
+
+-- The settled order beyond a position. The first row's position is the settled one.
+create function foldlog.read_all_1(
+    after_position bigint, events_max integer, modulus integer, remainder integer,
+    categories text[], kinds text[]
+) returns table (
+    "position" bigint, version bigint, tenant text, stream text, event_id uuid, type_id integer,
+    payload json, metadata json, recorded_at timestamptz
+)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+    settled constant bigint := foldlog.settled_1(0, after_position);
+    types integer[];
+begin
+    return query select settled, 0::bigint, null::text, null::text, null::uuid, null::integer,
+        null::json, null::json, null::timestamptz;
+    if settled <= after_position then
+        return;
+    end if;
+    -- Looked up after the settled position: the type of every settled event is committed by now.
+    if cardinality(categories) > 0 or cardinality(kinds) > 0 then
+        types := array(
+            select t.id from foldlog.event_type t join foldlog.category c on c.id = t.category_id
+            where (cardinality(categories) = 0 or c.name = any (categories))
+                and (cardinality(kinds) = 0 or t.name = any (kinds)));
+    end if;
+    return query
+    select e.position, e.version, s.tenant, s.name, e.event_id, e.type_id, e.payload, e.metadata,
+        e.recorded_at
+    from foldlog.event e
+    join foldlog.stream s on s.id = e.stream_id
+    where e.position > after_position and e.position <= settled
+        and (types is null or e.type_id = any (types))
+        and (modulus = 1 or e.slice & (modulus - 1) = remainder)
+    order by e.position
+    limit events_max;
+end $$;
+
+-- A stream beyond a version and a position, in the caller's snapshot. The first row's version and
+-- position are the stream's last, and 0 for a stream that does not exist.
+create function foldlog.read_stream_1(
+    in_tenant text, of_stream text, after_version bigint, after_position bigint, events_max integer
+) returns table (
+    "position" bigint, version bigint, tenant text, stream text, event_id uuid, type_id integer,
+    payload json, metadata json, recorded_at timestamptz
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+    the_stream foldlog.stream;
+begin
+    select s.* into the_stream from foldlog.stream s
+    where s.tenant = in_tenant and s.name = of_stream;
+    return query
+    select coalesce(the_stream.last_position, 0), coalesce(the_stream.version, 0), null::text,
+        null::text, null::uuid, null::integer, null::json, null::json, null::timestamptz;
+    if the_stream.version > after_version and the_stream.last_position > after_position then
+        return query
+        select e.position, e.version, the_stream.tenant, the_stream.name, e.event_id, e.type_id,
+            e.payload, e.metadata, e.recorded_at
+        from foldlog.event e
+        where e.stream_id = the_stream.id and e.version > after_version
+            and e.position > after_position
+            and e.position >= the_stream.first_position
+            and e.position <= the_stream.last_position
+        order by e.version
+        limit events_max;
+    end if;
+end $$;
+
+-- The receipt of a request, if it was made.
+create function foldlog.read_receipt_1(in_tenant text, of_id uuid)
+returns table (
+    content_hash bytea, versions bigint[], first_positions bigint[], last_positions bigint[],
+    reply json
+)
+language sql stable security definer
+begin atomic
+    select r.content_hash, r.versions, r.first_positions, r.last_positions, r.reply
+    from foldlog.receipt r where r.tenant = in_tenant and r.id = of_id;
+end;
+
+revoke all on all functions in schema foldlog from public;
