@@ -85,13 +85,21 @@ fn is_sql(literal: &str) -> bool {
         "insert" => second == "into",
         "delete" => second == "from",
         "update" => second.contains('.') || words.any(|word| word == "set"),
-        "with" => second == "recursive" || words.any(|word| word == "as"),
+        "with" => second == "recursive" || is_common_table(words),
         "create" | "alter" | "drop" => {
             let object = second.trim_end_matches(';');
             OBJECTS.contains(&object) || MORE_OBJECTS.contains(&object)
         }
         _ => false,
     }
+}
+
+/// `… as (…)` or `… as [not] materialized (…)`, unlike the "as" of a sentence.
+fn is_common_table<'a>(mut words: impl Iterator<Item = &'a str>) -> bool {
+    words.any(|word| word == "as")
+        && words
+            .next()
+            .is_some_and(|word| word.starts_with('(') || matches!(word, "materialized" | "not"))
 }
 
 #[cfg(test)]
@@ -102,7 +110,7 @@ mod tests {
     #[test]
     fn statements_in_literals_are_found_with_their_line() {
         let source = "const A: &str = \"select 1\";\n\
-            fn f() { q(\"\\n  INSERT INTO t values (1)\"); q(r#\"\n with x as (select 1) select 2\"#) }\n\
+            fn f() { q(\"\\n  INSERT INTO t values (1)\"); q(r#\"\n with x as not materialized (select 1) select 2\"#) }\n\
             fn g() { format!(\"update {} set a = 1\", t); q(\"delete\\\n from t\"); }\n\
             fn h() { q(\"create or replace function f()\"); q(\"alter table t add b int\"); q(\"drop table t\") }\n";
         let (_folder, tree) = planted(&[("pg/src/a.rs", source)]);
@@ -115,6 +123,7 @@ mod tests {
         for sentence in [
             "selected",
             "with a lock held",
+            "with `skip` the field is not written as one column",
             "create the table first",
             "update foldlog to 0.2",
             "drop it",

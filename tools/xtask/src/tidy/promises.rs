@@ -6,7 +6,7 @@ use super::tree::{File, Tree};
 
 const DOCUMENTS: [&str; 2] = ["ARCHITECTURE.md", "GUARANTEES.md"];
 
-/// How a paragraph begins that promises something now.
+/// How a line begins that promises something now.
 const PROMISES: [&str; 2] = ["**Invariant:**", "**Held"];
 
 const REMEDY: &str = "name an existing test, as `crate/tests/topic.rs: test_name`";
@@ -23,7 +23,7 @@ fn check_document(tree: &Tree, path: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (line, paragraph) in paragraphs(&document.text) {
         let named = references(paragraph);
-        if named.is_empty() && PROMISES.iter().any(|promise| paragraph.contains(promise)) {
+        if named.is_empty() && paragraph.lines().any(is_promise) {
             findings.push(finding(Some(line), "a promise without a test".to_owned()));
         }
         for (file, test) in named {
@@ -33,6 +33,11 @@ fn check_document(tree: &Tree, path: &str) -> Vec<Finding> {
         }
     }
     findings
+}
+
+fn is_promise(line: &str) -> bool {
+    let line = line.trim_start().trim_start_matches("- ");
+    PROMISES.iter().any(|promise| line.starts_with(promise))
 }
 
 /// The paragraphs with the line each begins on; an item of a list is a paragraph.
@@ -111,7 +116,7 @@ mod tests {
     #[test]
     fn a_promise_without_a_test_is_found() {
         let found = found(
-            "- **Invariant:** one.\n- **Invariant:** two\n  (`pg/tests/settled.rs: a_row_waits`)\n\n**Held.** three\n",
+            "- **Invariant:** one.\n- **Invariant:** two\n  (`pg/tests/settled.rs: a_row_waits`)\n\nG2.\n**Held.** three\n\nAn **Invariant:** is explained.\n",
         );
         let lines: Vec<Option<usize>> = found.iter().map(|(line, _)| *line).collect();
         assert_eq!(lines, [1, 5].map(Some), "{found:?}");
