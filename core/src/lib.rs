@@ -8,6 +8,7 @@
 //! Most programs depend on `foldlog`, which re-exports all of it.
 
 mod decider;
+mod distinct;
 mod error;
 mod event;
 mod key;
@@ -37,6 +38,7 @@ pub use view::{ByKeys, ByStream, Column, Exact, Fold, Keyed, Keys, Route, Row, V
 /// What the derive macros emit calls of. Not part of the public interface.
 #[doc(hidden)]
 pub mod derived {
+    pub use crate::distinct::distinct;
     pub use crate::key::{join, split};
     pub use crate::tagged::{decode, encode, kinds};
 }

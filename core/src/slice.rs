@@ -19,14 +19,13 @@ fn murmur2(data: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
     // Kafka mixes in the length as a 32-bit integer; a longer key than that can't exist here.
     let mut h = SEED ^ u32::try_from(data.len()).unwrap_or(u32::MAX);
-    let mut words = data.chunks_exact(4);
-    for word in &mut words {
-        let mut k = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
+    let (words, rest) = data.as_chunks::<4>();
+    for word in words {
+        let mut k = u32::from_le_bytes(*word);
         k = k.wrapping_mul(M);
         k ^= k >> 24;
         h = h.wrapping_mul(M) ^ k.wrapping_mul(M);
     }
-    let rest = words.remainder();
     if !rest.is_empty() {
         for (index, byte) in rest.iter().enumerate() {
             h ^= u32::from(*byte) << (8 * index);

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::{Decider, IdOf};
 
 /// What a decision may know besides the state: which stream, how far, and what time it is.
-pub struct Context<A: Decider + ?Sized> {
+pub struct Context<A: Decider> {
     id: IdOf<A>,
     version: u64,
     now: SystemTime,
