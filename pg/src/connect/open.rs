@@ -1,0 +1,250 @@
+//! Opening sessions: the hosts in order, the first that serves is taken.
+
+use std::io;
+
+use foldlog_core::{Error, ErrorKind};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection, Row};
+use tokio_postgres::Socket;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{Endpoint, Host, Target, TlsMode, tls};
+use crate::sqlstate;
+
+/// The oldest server that foldlog runs on.
+const OLDEST: i32 = 15;
+
+/// A session of tokio-postgres: the client, and the connection that its owner must poll.
+pub struct Session {
+    /// Takes statements.
+    pub client: tokio_postgres::Client,
+    /// Moves the bytes, and carries the notices and notifications. Nothing goes on unless it is
+    /// polled; it is the owner's to poll, so that no task outlives the owner.
+    pub connection:
+        tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>,
+}
+
+/// What a server says of itself.
+pub(crate) struct Facts {
+    number: i32,
+    pub(crate) version: String,
+    standby: bool,
+    read_only: bool,
+}
+
+/// An open session of sqlx, the options that led to it, and what the server said of itself.
+pub(crate) struct Opened {
+    pub(crate) connection: PgConnection,
+    pub(crate) options: PgConnectOptions,
+    pub(crate) facts: Facts,
+}
+
+impl Endpoint {
+    /// A session of sqlx with the first host that serves.
+    pub(crate) async fn open(&self, application: &str) -> Result<Opened, Error> {
+        let mut failures = Vec::new();
+        for host in &self.hosts {
+            match self.open_host(host, application).await {
+                Ok(opened) => return Ok(opened),
+                Err(error) => failures.push(error),
+            }
+        }
+        Err(all_failed(failures))
+    }
+
+    async fn open_host(&self, host: &Host, application: &str) -> Result<Opened, Error> {
+        let options = self.sqlx(host, application)?;
+        let attempt = async {
+            let mut connection =
+                options.connect().await.map_err(|error| self.refused(host, error))?;
+            let facts = inspect(&mut connection).await?;
+            Ok((connection, facts))
+        };
+        let (connection, facts) = tokio::time::timeout(self.connect_timeout, attempt)
+            .await
+            .unwrap_or_else(|_| Err(self.silent(host)))?;
+        if let Err(error) = facts.judge(&host.to_string(), self.target) {
+            // The verdict is what counts; how the farewell goes is not.
+            let _farewell = connection.close().await;
+            return Err(error);
+        }
+        Ok(Opened { connection, options, facts })
+    }
+
+    /// A session of tokio-postgres with the first host that serves, for the hot paths.
+    ///
+    /// # Errors
+    ///
+    /// As [`Db::connect`](crate::Db::connect).
+    pub async fn session(&self, application: &str) -> Result<Session, Error> {
+        let connector = tls::connector(self)?;
+        let mut failures = Vec::new();
+        for host in &self.hosts {
+            let mut config = self.tokio(host, application);
+            if self.hosts.len() > 1 && self.target != Target::Any {
+                config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
+            }
+            let attempt = config.connect(connector.clone());
+            match tokio::time::timeout(self.connect_timeout, attempt).await {
+                Ok(Ok((client, connection))) => return Ok(Session { client, connection }),
+                Ok(Err(error)) => {
+                    failures.push(sqlstate::driver(format!("connecting to {host}"), error));
+                }
+                Err(_) => failures.push(self.silent(host)),
+            }
+        }
+        Err(all_failed(failures))
+    }
+
+    fn silent(&self, host: &Host) -> Error {
+        Error::new(
+            ErrorKind::Unavailable,
+            format!(
+                "{host} did not answer within {} s: check the address, the firewall, and that \
+                 the server runs (connect_timeout sets the time)",
+                self.connect_timeout.as_secs()
+            ),
+        )
+    }
+
+    /// Why a host did not let us in, and what to do.
+    fn refused(&self, host: &Host, error: sqlx::Error) -> Error {
+        let (user, database) = (&self.user, &self.database);
+        let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+        match (&error, &*code) {
+            (sqlx::Error::Io(cause), _) => unreachable_host(host, cause),
+            (sqlx::Error::Tls(cause), _) => Error::new(
+                ErrorKind::Setup,
+                format!(
+                    "no TLS with {host} ({cause}): sslmode is {}; give the authority's \
+                     certificate in sslrootcert, or another sslmode if you trust the network",
+                    self.tls.name()
+                ),
+            ),
+            (_, "28P01") => Error::new(
+                ErrorKind::Setup,
+                if self.password.is_some() {
+                    format!(
+                        "{host} did not accept the password of role {user}: check the password in \
+                         the URL, PGPASSWORD or the passfile"
+                    )
+                } else {
+                    format!(
+                        "{host} asks for a password of role {user} and none is set: put it in the \
+                         URL, PGPASSWORD or the passfile"
+                    )
+                },
+            ),
+            (_, "3D000") => Error::new(
+                ErrorKind::Setup,
+                format!(
+                    "there is no database {database} at {host}: make it (createdb {database}) or \
+                     name another one"
+                ),
+            ),
+            (_, "28000") => Error::new(
+                ErrorKind::Setup,
+                format!(
+                    "{host} does not let role {user} into database {database}: check that the \
+                     role exists and may log in, and the server's pg_hba.conf"
+                ),
+            ),
+            _ => sqlstate::database(format!("connecting to {host}"), error),
+        }
+    }
+}
+
+fn unreachable_host(host: &Host, cause: &io::Error) -> Error {
+    let reason = match cause.kind() {
+        io::ErrorKind::ConnectionRefused => "the connection was refused".to_owned(),
+        io::ErrorKind::NotFound if host.is_socket() => "there is no such socket".to_owned(),
+        _ => cause.to_string(),
+    };
+    Error::new(
+        ErrorKind::Unavailable,
+        format!(
+            "no PostgreSQL answers at {host} ({reason}): start the server, or check host and port \
+             in the URL or the PG* variables"
+        ),
+    )
+}
+
+/// One host's error as it is; of several hosts each one's, the most telling kind first.
+fn all_failed(failures: Vec<Error>) -> Error {
+    let several = failures.len() > 1;
+    let all: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    // Somebody must act on a setup error; an unavailable host may come back by itself.
+    let telling = failures.into_iter().reduce(|first, next| {
+        if first.kind() != ErrorKind::Setup && next.kind() == ErrorKind::Setup {
+            next
+        } else {
+            first
+        }
+    });
+    match telling {
+        Some(error) if several => {
+            Error::new(error.kind(), format!("no host serves: {}", all.join("; ")))
+        }
+        Some(error) => error,
+        None => Error::new(ErrorKind::Setup, "no host is named"),
+    }
+}
+
+/// Asks a server what it is.
+pub(crate) async fn inspect(connection: &mut PgConnection) -> Result<Facts, Error> {
+    let asking = "asking the server for its version";
+    let row = sqlx::query(include_str!("../../sql/server_inspect.sql"))
+        .persistent(false)
+        .fetch_one(connection)
+        .await
+        .map_err(|error| sqlstate::database(asking, error))?;
+    let read = || {
+        Ok(Facts {
+            number: row.try_get("number")?,
+            version: row.try_get("version")?,
+            standby: row.try_get("standby")?,
+            read_only: row.try_get("read_only")?,
+        })
+    };
+    read().map_err(|error| sqlstate::database(asking, error))
+}
+
+impl Facts {
+    /// Whether foldlog can work with a server that says this.
+    pub(crate) fn judge(&self, place: &str, target: Target) -> Result<(), Error> {
+        let refuse = |message| Err(Error::new(ErrorKind::Setup, message));
+        if self.number / 10_000 < OLDEST {
+            return refuse(format!(
+                "{place} is PostgreSQL {}; foldlog needs {OLDEST} or newer: upgrade the server or \
+                 connect to another one",
+                self.version
+            ));
+        }
+        if self.standby && target != Target::Any {
+            return refuse(format!(
+                "{place} is a standby: foldlog writes, so connect to the primary (name both hosts \
+                 and the one that accepts writes is chosen)"
+            ));
+        }
+        if self.read_only && target == Target::ReadWrite {
+            return refuse(format!(
+                "{place} takes no writes (default_transaction_read_only is on): turn it off for \
+                 this role or database, or connect to a server that does"
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl TlsMode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Prefer => "prefer",
+            Self::Require => "require",
+            Self::VerifyCa => "verify-ca",
+            Self::VerifyFull => "verify-full",
+        }
+    }
+}

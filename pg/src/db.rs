@@ -1,0 +1,237 @@
+//! The way in: one database, its pool, and sessions outside the pool.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use foldlog_core::{Error, ErrorKind};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{PgConnection, PgPool, Row};
+
+use crate::connect::{Endpoint, Target, Variables, inspect};
+use crate::server::{PrivateServer, ServerOptions};
+use crate::sqlstate;
+
+/// What the sessions of the pool are called in `pg_stat_activity`, unless the user named them.
+const APPLICATION: &str = "foldlog";
+
+/// Any of these says that the user means a server of their own.
+const NAMES_A_SERVER: [&str; 6] =
+    ["PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE"];
+
+/// A database that foldlog works with. Cloning it is cheap: all clones share one pool.
+#[derive(Clone)]
+pub struct Db {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: PgPool,
+    endpoint: Endpoint,
+    direct: Endpoint,
+    description: String,
+    /// Let go of by `close`, or with the last clone.
+    server: Mutex<Option<PrivateServer>>,
+}
+
+impl Db {
+    /// Finds the database from the environment.
+    ///
+    /// 1. `DATABASE_URL`, or the `PG*` variables: a failure there is an error, never a reason to go
+    ///    on to another database. `DATABASE_URL_DIRECT` names the way past a pooler.
+    /// 2. PostgreSQL's binaries on this machine: a private server, kept in `FOLDLOG_DATA_DIR` or the
+    ///    user's data folder, shared by all processes of the user and stopped by the last one.
+    ///    `FOLDLOG_PG` chooses a major, `FOLDLOG_PG_BIN` a folder (`none` skips the search).
+    /// 3. With the feature `embedded`: the same with fetched binaries.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect), and when there is no PostgreSQL at all: one error with the
+    /// remedies.
+    pub async fn from_env() -> Result<Self, Error> {
+        Self::from_variables(&Variables::from_process()).await
+    }
+
+    /// As [`from_env`](Self::from_env), from variables that are passed in.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_env`](Self::from_env).
+    pub async fn from_variables(variables: &Variables) -> Result<Self, Error> {
+        if let Some(url) = variables.get("DATABASE_URL") {
+            return Self::open(Endpoint::parse(url, variables)?, direct(variables)?).await;
+        }
+        if NAMES_A_SERVER.iter().any(|name| variables.get(name).is_some()) {
+            return Self::open(Endpoint::from_variables(variables)?, direct(variables)?).await;
+        }
+        Self::private(ServerOptions::new(variables.clone())).await
+    }
+
+    /// A private server with these options.
+    ///
+    /// # Errors
+    ///
+    /// As [`PrivateServer::start`].
+    pub async fn private(options: ServerOptions) -> Result<Self, Error> {
+        let server = PrivateServer::start(options).await?;
+        let endpoint = server.endpoint("postgres");
+        let opened = Self::pooled(&endpoint).await?;
+        let description =
+            format!("PostgreSQL {} ({})", first_word(&opened.version), server.description());
+        tracing::info!("using {description}");
+        Ok(Self::new(opened.pool, endpoint, None, description, Some(server)))
+    }
+
+    /// Connects by a URL (`postgres://…`) or by `key=value` pairs. What they leave open comes from
+    /// the `PG*` variables, as in psql.
+    ///
+    /// # Errors
+    ///
+    /// An address that can't be read; a server that does not answer, refuses the login, is older
+    /// than PostgreSQL 15, is a standby or takes no writes: each names the thing and the remedy.
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        Self::open(Endpoint::parse(url, &Variables::from_process())?, None).await
+    }
+
+    /// Connects to an endpoint. `direct` is the way past a pooler, for LISTEN and replication.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn open(endpoint: Endpoint, direct: Option<Endpoint>) -> Result<Self, Error> {
+        let opened = Self::pooled(&endpoint).await?;
+        let description = format!("PostgreSQL {} at {endpoint}", first_word(&opened.version));
+        Ok(Self::new(opened.pool, endpoint, direct, description, None))
+    }
+
+    /// Works with the user's pool. Its connect options serve for foldlog's own sessions too.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect), as far as the pool's server is concerned.
+    pub async fn from_pool(pool: PgPool) -> Result<Self, Error> {
+        let endpoint = Endpoint::of_pool(&pool.connect_options())?;
+        let mut connection = pool
+            .acquire()
+            .await
+            .map_err(|error| sqlstate::database("taking a connection from the pool", error))?;
+        let facts = inspect(&mut connection).await?;
+        drop(connection);
+        facts.judge(&endpoint.to_string(), Target::ReadWrite)?;
+        let description = format!("PostgreSQL {} at {endpoint}", first_word(&facts.version));
+        Ok(Self::new(pool, endpoint, None, description, None))
+    }
+
+    /// The pool, for the user's own statements and transactions.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        &self.inner.pool
+    }
+
+    /// A connection outside the pool that belongs to the caller, who closes it after an error or a
+    /// cancelled call instead of using it again.
+    ///
+    /// Of several hosts the one that takes writes now is chosen, and the pool follows to it.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn session(&self, application: &str) -> Result<PgConnection, Error> {
+        let opened = self.inner.endpoint.open(application).await?;
+        if self.inner.endpoint.hosts.len() > 1 {
+            let known = self.inner.pool.connect_options();
+            let (old, new) = (&*known, &opened.options);
+            if old.get_host() != new.get_host()
+                || old.get_port() != new.get_port()
+                || old.get_socket() != new.get_socket()
+            {
+                let name = self.inner.endpoint.application.as_deref().unwrap_or(APPLICATION);
+                self.inner.pool.set_connect_options(opened.options.clone().application_name(name));
+            }
+        }
+        Ok(opened.connection)
+    }
+
+    /// Where the database is, for sessions of tokio-postgres.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.inner.endpoint
+    }
+
+    /// The way past a pooler, for LISTEN and replication: `DATABASE_URL_DIRECT`, else the endpoint.
+    #[must_use]
+    pub fn direct(&self) -> &Endpoint {
+        &self.inner.direct
+    }
+
+    /// One line for people.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.inner.description
+    }
+
+    /// Closes the pool for all clones and lets go of the private server, which the last of all
+    /// processes stops. Dropping the last clone does the same, without waiting for open work.
+    pub async fn close(self) {
+        self.inner.pool.close().await;
+        let server = self.inner.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(server) = server
+            && let Err(error) = server.close().await
+        {
+            tracing::warn!(%error, "the private server was not stopped");
+        }
+    }
+
+    fn new(
+        pool: PgPool,
+        endpoint: Endpoint,
+        direct: Option<Endpoint>,
+        description: String,
+        server: Option<PrivateServer>,
+    ) -> Self {
+        let direct = direct.unwrap_or_else(|| endpoint.clone());
+        let server = Mutex::new(server);
+        Self { inner: Arc::new(Inner { pool, endpoint, direct, description, server }) }
+    }
+
+    /// A pool on the first host that serves.
+    async fn pooled(endpoint: &Endpoint) -> Result<Pooled, Error> {
+        let application = endpoint.application.as_deref().unwrap_or(APPLICATION);
+        let opened = endpoint.open(application).await?;
+        let version = opened.facts.version;
+        // The pool opens its own connections; this one has told us what we asked.
+        let farewell = sqlx::Connection::close(opened.connection).await;
+        farewell.map_err(|error| sqlstate::database("closing the first session", error))?;
+        let pool = PgPoolOptions::new()
+            .acquire_timeout(endpoint.connect_timeout.saturating_mul(3))
+            .after_release(|connection, _| Box::pin(is_clean(connection)))
+            .connect_lazy_with(opened.options);
+        Ok(Pooled { pool, version })
+    }
+}
+
+struct Pooled {
+    pool: PgPool,
+    version: String,
+}
+
+/// Whether a connection that comes back to the pool is outside of any transaction.
+///
+/// sqlx counts its transactions itself, and a `begin` that was dropped half-way is not counted: the
+/// connection would go on inside it, and acknowledge writes that no commit ever follows. The server
+/// knows better. A refused statement closes the connection, and so does `false`.
+async fn is_clean(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let probe = include_str!("../sql/transaction_probe.sql");
+    sqlx::Executor::fetch_one(connection, sqlx::raw_sql(probe)).await?.try_get("alone")
+}
+
+/// `15.18 (Debian 15.18-0+deb12u1)` is more than people want to read.
+fn first_word(version: &str) -> &str {
+    version.split_whitespace().next().unwrap_or(version)
+}
+
+fn direct(variables: &Variables) -> Result<Option<Endpoint>, Error> {
+    let Some(url) = variables.get("DATABASE_URL_DIRECT") else { return Ok(None) };
+    let named = |error: Error| {
+        Error::new(ErrorKind::Setup, format!("DATABASE_URL_DIRECT: {error}")).with_source(error)
+    };
+    Endpoint::parse(url, variables).map(Some).map_err(named)
+}

@@ -1,0 +1,17 @@
+//! PostgreSQL craft for foldlog: connections, migrations, settled positions, a server of one's own.
+
+mod connect;
+mod db;
+mod listen;
+mod migrate;
+pub mod segment;
+mod server;
+pub mod settled;
+mod sqlstate;
+
+pub use connect::{Endpoint, Session, Variables};
+pub use db::Db;
+pub use listen::Listener;
+pub use migrate::Migrator;
+pub use server::{PrivateServer, ServerOptions};
+pub use sqlstate::{database, driver};

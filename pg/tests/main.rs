@@ -1,0 +1,3 @@
+//! What `foldlog-pg` promises, against real servers.
+
+mod testing;
