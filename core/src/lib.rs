@@ -30,7 +30,7 @@ pub use metadata::Metadata;
 pub use position::Position;
 pub use retry::Retry;
 pub use slice::{SLICES, SliceClass, slice_of};
-pub use source::{Filter, Page, Source, StreamTail};
+pub use source::{BoxFuture, Filter, Page, Reader, Source, StreamTail};
 pub use stream::{Expected, NAME_BYTES_MAX, StreamName, Tenant};
 pub use token::{StoreId, Token};
 pub use view::{ByKeys, ByStream, Column, Exact, Fold, Keyed, Keys, Route, Row, View};

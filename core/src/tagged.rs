@@ -34,15 +34,21 @@ pub fn kinds<E: DeserializeOwned>() -> Result<&'static [&'static str], Error> {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Invalid`] if serde refuses the value.
-pub fn encode<E: Serialize>(event: &E) -> Result<Encoded, Error> {
-    write::parts(event).map_err(|cause| {
-        Error::new(
-            ErrorKind::Invalid,
-            format!("an event of type {} can't be written as JSON", std::any::type_name::<E>()),
-        )
-        .with_source(cause)
-    })
+/// [`ErrorKind::Invalid`] if serde refuses the value, or could not read it back: a float that is not
+/// a number, for one, is written as null.
+pub fn encode<E: Serialize + DeserializeOwned>(event: &E) -> Result<Encoded, Error> {
+    write::parts(event)
+        .and_then(|encoded| read::value::<E>(encoded.kind, encoded.payload.get()).map(|_| encoded))
+        .map_err(|cause| {
+            Error::new(
+                ErrorKind::Invalid,
+                format!(
+                    "an event of type {} can't be written as JSON that reads back",
+                    std::any::type_name::<E>()
+                ),
+            )
+            .with_source(cause)
+        })
 }
 
 /// Joins a stored type and payload to an event.
@@ -76,6 +82,7 @@ mod tests {
         Closed,
         Noted(String),
         Moved(i64, i64),
+        Weighed(f64),
         Opened { owner: String, big: u64 },
     }
 
@@ -113,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_types_are_known_without_a_value() {
-        assert_eq!(kinds::<Event>().unwrap(), ["closed", "noted", "moved", "opened"]);
+        assert_eq!(kinds::<Event>().unwrap(), ["closed", "noted", "moved", "weighed", "opened"]);
         #[derive(Deserialize)]
         #[serde(tag = "type")]
         #[allow(dead_code, reason = "only its shape matters")]
@@ -122,5 +129,12 @@ mod tests {
         }
         assert_eq!(kinds::<Inside>().unwrap_err().kind(), ErrorKind::Invalid);
         assert!(encode(&1_i64).is_err());
+    }
+
+    #[test]
+    fn what_could_not_be_read_back_is_refused() {
+        assert_eq!(encode(&Event::Weighed(1.5)).unwrap().payload.get(), "1.5");
+        let error = encode(&Event::Weighed(f64::NAN)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
     }
 }

@@ -1,0 +1,272 @@
+//! Appending: one call of the append function, and what its answer means.
+
+use std::time::Duration;
+
+use foldlog_core::{Error, ErrorKind, Expected, Position, StreamName, Token};
+use foldlog_pg::database;
+use serde_json::value::RawValue;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
+use uuid::Uuid;
+
+use crate::request::Request;
+use crate::store::EventStore;
+
+/// How long an append of its own waits for a lock before it answers `Busy`.
+const LOCK_WAIT_MS: i32 = 10_000;
+/// How often an append of its own is repeated when the server went away or broke it off.
+const ATTEMPTS_MAX: u32 = 6;
+
+/// What an append came to.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// Each stream of the request, in its order.
+    pub streams: Vec<StreamAppended>,
+    /// A view read `at_least` this token holds the whole append.
+    pub token: Token,
+    /// Whether the request was recognised as one made before; the rest is then the answer of then.
+    pub repeated: bool,
+    /// The reply on the receipt of a repeated request.
+    pub reply: Option<Box<RawValue>>,
+}
+
+/// What an append did to one stream.
+#[derive(Clone, Debug)]
+pub struct StreamAppended {
+    /// The stream.
+    pub stream: StreamName,
+    /// Its version after the append.
+    pub version: u64,
+    /// The position of the append's last event in it; `None` if it put no event there.
+    pub position: Option<Position>,
+}
+
+/// Why nothing was appended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// A stream is not at the version that was expected.
+    #[error("stream {stream} is at version {actual}, expected {expected}")]
+    Conflict {
+        /// The first stream of which the expectation failed.
+        stream: StreamName,
+        /// What was expected.
+        expected: Expected,
+        /// The version it is at.
+        actual: u64,
+    },
+    /// A lock was not to be had in time.
+    #[error("stream {stream} is locked by another transaction")]
+    Busy {
+        /// The stream, or the first of several.
+        stream: StreamName,
+        /// The process that holds it, if known.
+        pid: Option<i32>,
+    },
+    /// Everything else.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+impl EventStore {
+    /// Appends in a transaction of its own, and wakes readers.
+    ///
+    /// If the connection is lost meanwhile, the append is repeated: its events have ids, so it can't
+    /// happen twice. Dropping the future leaves it done or not done, never in part; appending again
+    /// with the same [`Request::id`] finds out.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`]; `Store` with [`ErrorKind::IdReused`] if the id stands for other content.
+    pub async fn append(&self, request: &Request) -> Result<Appended, AppendError> {
+        let mut attempt = 1;
+        loop {
+            let error = match self.append_once(request).await {
+                Ok(appended) => {
+                    self.wake().appended();
+                    return Ok(appended);
+                }
+                Err(AppendError::Store(error)) => error,
+                Err(other) => return Err(other),
+            };
+            let again = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Retry);
+            if !again || attempt == ATTEMPTS_MAX {
+                return Err(AppendError::Store(error));
+            }
+            tracing::debug!(%error, attempt, "an append is repeated");
+            tokio::time::sleep(Duration::from_millis(10 << attempt)).await;
+            attempt += 1;
+        }
+    }
+
+    async fn append_once(&self, request: &Request) -> Result<Appended, AppendError> {
+        let mut conn = self.acquire().await?;
+        let types = self.types().resolve(&mut conn, request, true).await?;
+        match self.call(&mut conn, request, &types, Some(LOCK_WAIT_MS)).await {
+            Err(AppendError::Store(error)) if is_missing_segment(&error) => {
+                drop(conn);
+                self.ensure_segments().await?;
+                let mut conn = self.acquire().await?;
+                self.call(&mut conn, request, &types, Some(LOCK_WAIT_MS)).await
+            }
+            result => result,
+        }
+    }
+
+    /// Appends in the caller's transaction, at any isolation level. Readers see it after the commit.
+    ///
+    /// A conflict leaves the transaction usable. Locks are waited for as the transaction's own
+    /// `lock_timeout` says. The rows of the streams stay locked until the transaction ends, and
+    /// readers of the store wait behind it: append late, commit soon.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`]; `Store` with [`ErrorKind::Retry`] if PostgreSQL broke the transaction off.
+    pub async fn append_in(
+        &self,
+        conn: &mut PgConnection,
+        request: &Request,
+    ) -> Result<Appended, AppendError> {
+        let types = self.types().resolve(conn, request, false).await?;
+        self.call(conn, request, &types, None).await
+    }
+
+    async fn call(
+        &self,
+        conn: &mut PgConnection,
+        request: &Request,
+        types: &[i32],
+        wait_ms: Option<i32>,
+    ) -> Result<Appended, AppendError> {
+        let parts = &request.streams;
+        let hash = request.content_hash();
+        let events =
+            || parts.iter().zip(1_i32..).flat_map(|(p, n)| p.events.iter().map(move |e| (n, e)));
+        let ids: Vec<Uuid> = events().enumerate().map(|(i, _)| request.event_id(i)).collect();
+        let rows = sqlx::query(include_str!("../sql/append.sql"))
+            .bind(wait_ms)
+            .bind(vec![request.tenant().as_str()])
+            .bind(vec![request.id])
+            .bind(vec![hash.as_ref().map(<[u8; 32]>::as_slice)])
+            .bind(vec![request.reply.as_ref().map(|reply| reply.get())])
+            .bind(vec![1_i32; parts.len()])
+            .bind(parts.iter().map(|p| p.name.as_str()).collect::<Vec<_>>())
+            .bind(parts.iter().map(|p| expected_number(p.expected)).collect::<Vec<i64>>())
+            .bind(events().map(|(n, _)| n).collect::<Vec<_>>())
+            .bind(&ids)
+            .bind(types)
+            .bind(events().map(|(_, e)| e.payload.get()).collect::<Vec<_>>())
+            .bind(vec![request.metadata.as_deref(); ids.len()])
+            .fetch_all(conn)
+            .await
+            .map_err(|e| database("append", e));
+        match rows {
+            Ok(rows) => self.answer(request, &rows),
+            Err(error) if error.kind() == ErrorKind::Busy => match parts.first() {
+                Some(part) => Err(AppendError::Busy { stream: part.name.clone(), pid: None }),
+                None => Err(error.into()),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn answer(&self, request: &Request, rows: &[PgRow]) -> Result<Appended, AppendError> {
+        let rows = rows
+            .iter()
+            .map(Answer::read)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| database("read the answer of an append", e))?;
+        let mut streams = Vec::with_capacity(rows.len());
+        for (part, row) in request.streams.iter().zip(&rows) {
+            match row.outcome {
+                0 | 1 => {}
+                3 => return Err(id_reused(request).into()),
+                _ => return Err(conflict(request, &rows)),
+            }
+            streams.push(StreamAppended {
+                stream: part.name.clone(),
+                version: number(row.version),
+                position: row.last_position.map(|p| Position::new(number(p))),
+            });
+        }
+        let last = streams.iter().filter_map(|s| s.position).max().unwrap_or_default();
+        Ok(Appended {
+            streams,
+            token: self.token(last),
+            repeated: rows.iter().any(|row| row.outcome == 1),
+            reply: rows.into_iter().find_map(|row| row.reply),
+        })
+    }
+}
+
+struct Answer {
+    outcome: i16,
+    version: i64,
+    last_position: Option<i64>,
+    reply: Option<Box<RawValue>>,
+}
+
+impl Answer {
+    fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let reply: Option<String> = row.try_get("reply")?;
+        Ok(Self {
+            outcome: row.try_get("outcome")?,
+            version: row.try_get("version")?,
+            last_position: row.try_get("last_position")?,
+            // It was written as json, so it reads as JSON.
+            reply: reply.and_then(|json| RawValue::from_string(json).ok()),
+        })
+    }
+}
+
+fn conflict(request: &Request, rows: &[Answer]) -> AppendError {
+    // The answer gives each stream's version; which expectation failed follows from it.
+    let failed = request.streams.iter().zip(rows).find(|(part, row)| match part.expected {
+        Expected::Any => false,
+        Expected::Exists => row.version == 0,
+        Expected::NoStream => row.version != 0,
+        Expected::Exact(version) => number(row.version) != version,
+    });
+    match failed {
+        Some((part, row)) => AppendError::Conflict {
+            stream: part.name.clone(),
+            expected: part.expected,
+            actual: number(row.version),
+        },
+        None => AppendError::Store(Error::new(
+            ErrorKind::Internal,
+            "the append function answered a conflict that none of the versions shows",
+        )),
+    }
+}
+
+fn id_reused(request: &Request) -> Error {
+    Error::new(
+        ErrorKind::IdReused,
+        format!(
+            "the id {} was used before, for other content: give each append and each command an id \
+             of its own, and repeat it only with the same content",
+            request.id.unwrap_or_default()
+        ),
+    )
+}
+
+fn expected_number(expected: Expected) -> i64 {
+    match expected {
+        Expected::Any => -2,
+        Expected::Exists => -1,
+        Expected::NoStream => 0,
+        Expected::Exact(version) => i64::try_from(version).unwrap_or(i64::MAX),
+    }
+}
+
+/// Whether a row found no segment: the segments made ahead were used up.
+fn is_missing_segment(error: &Error) -> bool {
+    let source = std::error::Error::source(error);
+    let code = source.and_then(|e| e.downcast_ref::<sqlx::Error>()?.as_database_error()?.code());
+    code.as_deref() == Some("23514")
+}
+
+pub(crate) fn number(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}

@@ -1,0 +1,35 @@
+//! The event store: append-only streams on PostgreSQL, with an order of all events that never skips
+//! one, appends in your own transaction, and repeats that are recognised for ever.
+//!
+//! In reading order: [`EventStore`] opens it; a [`Request`] of [`StreamEvents`] is appended and
+//! answered with [`Appended`] or [`AppendError`]; [`StreamPage`] reads a stream; the store is a
+//! [`Source`](foldlog_core::Source) of all settled events, and [`Subscription`] follows it.
+
+mod append;
+mod limits;
+mod read;
+mod request;
+mod source;
+mod store;
+mod subscription;
+mod types;
+mod wake;
+
+pub use append::{AppendError, Appended, StreamAppended};
+pub use limits::{APPEND_BYTES_MAX, APPEND_EVENTS_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX};
+pub use read::StreamPage;
+pub use request::{IntoEvents, Request, StreamEvents, any, exists, no_stream};
+pub use store::{EventStore, Receipt};
+pub use subscription::Subscription;
+
+/// Every statement this crate sends, by the name of its file: for tests that prepare them all.
+#[doc(hidden)]
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("append", include_str!("../sql/append.sql")),
+    ("event_type_register", include_str!("../sql/event_type_register.sql")),
+    ("event_type_read", include_str!("../sql/event_type_read.sql")),
+    ("all_read", include_str!("../sql/all_read.sql")),
+    ("stream_read", include_str!("../sql/stream_read.sql")),
+    ("receipt_read", include_str!("../sql/receipt_read.sql")),
+    ("wake_notify", include_str!("../sql/wake_notify.sql")),
+];

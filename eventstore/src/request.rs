@@ -1,0 +1,236 @@
+//! Requests: what is to be appended, as a whole or not at all.
+
+use foldlog_core::{Encoded, Error, ErrorKind, Event, Expected, Metadata, StreamName, Tenant};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::limits::{check_append, check_json};
+
+/// Events for one stream, and what is expected of it.
+///
+/// Made by [`any`], [`exists`], [`no_stream`], or from a loaded aggregate. A value that can't be
+/// stored is reported by the append.
+#[derive(Debug)]
+#[must_use = "events are stored when they are appended"]
+pub struct StreamEvents(Result<Checked, Error>);
+
+#[derive(Debug)]
+struct Checked {
+    name: StreamName,
+    expected: Expected,
+    events: Vec<Encoded>,
+}
+
+/// Events for a stream at whatever version it is.
+pub fn any<E: Event>(id: &E::Id, events: impl IntoEvents<E>) -> StreamEvents {
+    StreamEvents::of(id, Expected::Any, events)
+}
+
+/// Events for a stream that must have events already.
+pub fn exists<E: Event>(id: &E::Id, events: impl IntoEvents<E>) -> StreamEvents {
+    StreamEvents::of(id, Expected::Exists, events)
+}
+
+/// The first events of a stream: it must have none yet.
+pub fn no_stream<E: Event>(id: &E::Id, events: impl IntoEvents<E>) -> StreamEvents {
+    StreamEvents::of(id, Expected::NoStream, events)
+}
+
+/// One event or several.
+pub trait IntoEvents<E> {
+    /// The events, in order.
+    fn into_events(self) -> impl Iterator<Item = E>;
+}
+
+impl<E: Event> IntoEvents<E> for E {
+    fn into_events(self) -> impl Iterator<Item = E> {
+        std::iter::once(self)
+    }
+}
+
+impl<E: Event> IntoEvents<E> for Vec<E> {
+    fn into_events(self) -> impl Iterator<Item = E> {
+        self.into_iter()
+    }
+}
+
+impl<E: Event, const N: usize> IntoEvents<E> for [E; N] {
+    fn into_events(self) -> impl Iterator<Item = E> {
+        self.into_iter()
+    }
+}
+
+impl<E: Event> IntoEvents<E> for Option<E> {
+    fn into_events(self) -> impl Iterator<Item = E> {
+        self.into_iter()
+    }
+}
+
+impl StreamEvents {
+    /// Events for the stream of an id of the default tenant.
+    pub fn of<E: Event>(id: &E::Id, expected: Expected, events: impl IntoEvents<E>) -> Self {
+        Self(StreamName::of::<E>(&Tenant::default(), id).and_then(|name| {
+            let events = events.into_events().map(|e| e.encode()).collect::<Result<_, _>>()?;
+            Ok(Checked { name, expected, events })
+        }))
+    }
+
+    /// Events for a stream by name, already encoded.
+    pub fn raw(name: StreamName, expected: Expected, events: Vec<Encoded>) -> Self {
+        Self(Ok(Checked { name, expected, events }))
+    }
+
+    /// The same for the stream of this name that belongs to another tenant.
+    pub fn in_tenant(self, tenant: &Tenant) -> Self {
+        Self(self.0.and_then(|checked| {
+            let name = StreamName::parse(tenant, checked.name.as_str())?;
+            Ok(Checked { name, ..checked })
+        }))
+    }
+}
+
+/// What is to be appended, to one stream or several, as a whole or not at all.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub(crate) id: Option<Uuid>,
+    pub(crate) hash: Option<[u8; 32]>,
+    pub(crate) reply: Option<Box<RawValue>>,
+    pub(crate) metadata: Option<String>,
+    pub(crate) streams: Vec<StreamPart>,
+    // The seed of the events' ids: the same for every repetition of this request.
+    pub(crate) seed: Uuid,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct StreamPart {
+    pub(crate) name: StreamName,
+    pub(crate) expected: Expected,
+    pub(crate) events: Vec<Encoded>,
+}
+
+impl Request {
+    /// A request for these streams.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`] for an event that could not be read back, a stream that stands twice,
+    /// streams of several tenants, no stream at all, or more than the limits allow.
+    pub fn new(streams: impl IntoIterator<Item = StreamEvents>) -> Result<Self, Error> {
+        let mut parts: Vec<StreamPart> = Vec::new();
+        for events in streams {
+            let Checked { name, expected, events } = events.0?;
+            if parts.iter().any(|part| part.name == name) {
+                return Err(invalid(format!(
+                    "stream {name} stands twice in one append: put its events together"
+                )));
+            }
+            if parts.first().is_some_and(|first| first.name.tenant() != name.tenant()) {
+                return Err(invalid("an append can't span several tenants".into()));
+            }
+            parts.push(StreamPart { name, expected, events });
+        }
+        if parts.is_empty() {
+            return Err(invalid("an append needs at least one stream".into()));
+        }
+        let mut bytes = 0;
+        for event in parts.iter().flat_map(|part| &part.events) {
+            check_json("payload", event.kind, event.payload.get())?;
+            bytes += event.payload.get().len();
+        }
+        check_append(parts.iter().map(|part| part.events.len()).sum(), bytes)?;
+        let mut request = Self {
+            id: None,
+            hash: None,
+            reply: None,
+            metadata: None,
+            streams: parts,
+            seed: Uuid::now_v7(),
+        };
+        if request.needs_receipt() {
+            // An id of its own, so that repeating it after a lost connection is safe.
+            request.id = Some(request.seed);
+        }
+        Ok(request)
+    }
+
+    /// The id under which a repetition is recognised, for ever.
+    #[must_use]
+    pub fn id(mut self, id: Uuid) -> Self {
+        self.id = Some(id);
+        self.seed = id;
+        self
+    }
+
+    /// What the id stands for. Without it, the content itself: streams, types and payloads. A
+    /// command names only what it is for, since it may decide otherwise when it is repeated.
+    #[must_use]
+    pub fn stands_for(mut self, meaning: &str) -> Self {
+        self.hash = Some(Sha256::digest(meaning).into());
+        self
+    }
+
+    /// A reply to keep on the receipt, for whoever repeats the request.
+    #[must_use]
+    pub fn reply(mut self, reply: Box<RawValue>) -> Self {
+        self.reply = Some(reply);
+        self
+    }
+
+    /// What is recorded beside each event.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`] if it could not be read back.
+    pub fn metadata(mut self, metadata: &Metadata) -> Result<Self, Error> {
+        self.metadata = metadata.encode();
+        if let Some(json) = &self.metadata {
+            check_json("metadata", "any", json)?;
+        }
+        Ok(self)
+    }
+
+    /// The tenant of its streams.
+    #[must_use]
+    pub fn tenant(&self) -> Tenant {
+        self.streams.first().map(|part| part.name.tenant().clone()).unwrap_or_default()
+    }
+
+    fn needs_receipt(&self) -> bool {
+        self.streams.iter().all(|part| part.events.is_empty())
+            || self
+                .streams
+                .iter()
+                .any(|part| matches!(part.expected, Expected::Any | Expected::Exists))
+    }
+
+    pub(crate) fn event_id(&self, index: usize) -> Uuid {
+        Uuid::new_v5(&self.seed, &(index as u64).to_be_bytes())
+    }
+
+    /// What tells two uses of one id apart. Computed only where an id is given.
+    pub(crate) fn content_hash(&self) -> Option<[u8; 32]> {
+        self.id?;
+        Some(self.hash.unwrap_or_else(|| {
+            let mut hash = Sha256::new();
+            // Each text with its length, so that no two contents run together.
+            let mut put = |text: &str| {
+                hash.update((text.len() as u64).to_be_bytes());
+                hash.update(text);
+            };
+            for part in &self.streams {
+                // Not the expectation: who repeats an append may have loaded a later version.
+                put(part.name.as_str());
+                for event in &part.events {
+                    put(event.kind);
+                    put(event.payload.get());
+                }
+            }
+            hash.finalize().into()
+        }))
+    }
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::Invalid, message)
+}

@@ -1,0 +1,209 @@
+//! The event store, opened.
+
+use std::sync::Arc;
+
+use foldlog_core::{
+    Error, ErrorKind, Event, EventSet, Position, StoreId, StreamName, Tenant, Token,
+};
+use foldlog_migrations::Set;
+use foldlog_pg::{Db, database, segment, settled};
+use serde_json::value::RawValue;
+use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, Postgres, Row};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::types::Types;
+use crate::wake::Wake;
+
+/// Streams of events in one database. A handle: clones share everything.
+#[derive(Clone, Debug)]
+pub struct EventStore(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    db: Db,
+    id: StoreId,
+    types: Types,
+    wake: Wake,
+}
+
+/// What is kept of a request that was made under an id.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// What the id stood for.
+    pub content_hash: Vec<u8>,
+    /// The versions of its streams after it, in its order.
+    pub versions: Vec<u64>,
+    /// A view read `at_least` this token holds it.
+    pub token: Token,
+    /// The reply that was kept.
+    pub reply: Option<Box<RawValue>>,
+}
+
+impl EventStore {
+    /// The migrations the store needs.
+    pub const SETS: [Set; 2] = [foldlog_migrations::BASE, foldlog_migrations::EVENTSTORE];
+
+    /// Opens the store of a database that was migrated.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setup`] if the migrations have not run, or if the sequence of positions was
+    /// reset or changed; those of the database.
+    pub async fn open(db: &Db) -> Result<Self, Error> {
+        let mut conn = db.session("foldlog open").await?;
+        let id = settled::store(&mut conn).await?;
+        settled::check(&mut conn, settled::EVENT_LOG).await?;
+        let types = Types::default();
+        types.refresh(&mut conn).await?;
+        sqlx::Connection::close(conn).await.map_err(|e| database("open the event store", e))?;
+        Ok(Self(Arc::new(Inner { db: db.clone(), id, types, wake: Wake::new() })))
+    }
+
+    /// Makes the event types of `E` known, so that no append has to.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`] if `E` is no enum in serde's default form; those of the database.
+    pub async fn register<E: Event>(&self) -> Result<(), Error> {
+        let mut conn = self.acquire().await?;
+        self.types().register(&mut conn, E::CATEGORY, E::kinds()?, true).await?;
+        Ok(())
+    }
+
+    /// Keeps the store going until `shutdown`: carries wake-ups to and from other processes, and
+    /// makes segments ahead. Without it readers poll, and an append makes the segment it lacks.
+    ///
+    /// # Errors
+    ///
+    /// None that the store can mend itself: it logs them and goes on. It returns at the shutdown.
+    pub async fn run(&self, shutdown: CancellationToken) -> Result<(), Error> {
+        tokio::join!(
+            self.0.wake.carry_out(&self.0.db, &shutdown),
+            self.0.wake.carry_in(&self.0.db, &shutdown),
+            self.make_segments(&shutdown),
+        );
+        Ok(())
+    }
+
+    async fn make_segments(&self, shutdown: &CancellationToken) {
+        while !shutdown.is_cancelled() {
+            if let Err(error) = self.ensure_segments().await {
+                tracing::warn!(%error, "no segments could be made ahead; it is tried again");
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = tokio::time::sleep(std::time::Duration::from_secs(10)) => {}
+            }
+        }
+    }
+
+    pub(crate) async fn ensure_segments(&self) -> Result<(), Error> {
+        let mut conn = self.0.db.session("foldlog segments").await?;
+        let made = segment::ensure(&mut conn, settled::EVENT_LOG).await?;
+        if made > 0 {
+            tracing::info!(made, "segments of the event store were made ahead");
+        }
+        sqlx::Connection::close(conn).await.map_err(|e| database("make segments ahead", e))
+    }
+
+    /// The receipt of a request of a tenant, if it was made.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn receipt(&self, tenant: &Tenant, id: Uuid) -> Result<Option<Receipt>, Error> {
+        let mut conn = self.acquire().await?;
+        self.receipt_in(&mut conn, tenant, id).await
+    }
+
+    /// The same, in the caller's transaction.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn receipt_in(
+        &self,
+        conn: &mut PgConnection,
+        tenant: &Tenant,
+        id: Uuid,
+    ) -> Result<Option<Receipt>, Error> {
+        let what = "read a receipt";
+        let row = sqlx::query(include_str!("../sql/receipt_read.sql"))
+            .bind(tenant.as_str())
+            .bind(id)
+            .fetch_optional(conn)
+            .await
+            .map_err(|e| database(what, e))?;
+        let Some(row) = row else { return Ok(None) };
+        let read = || {
+            let versions: Vec<i64> = row.try_get("versions")?;
+            let positions: Vec<Option<i64>> = row.try_get("last_positions")?;
+            let reply: Option<String> = row.try_get("reply")?;
+            let last = positions.into_iter().flatten().max().unwrap_or(0);
+            Ok(Receipt {
+                content_hash: row.try_get("content_hash")?,
+                versions: versions.into_iter().map(crate::append::number).collect(),
+                token: self.token(Position::new(crate::append::number(last))),
+                reply: reply.and_then(|json| RawValue::from_string(json).ok()),
+            })
+        };
+        read().map(Some).map_err(|e| database(what, e))
+    }
+
+    /// The name of the stream of an id.
+    ///
+    /// # Errors
+    ///
+    /// As [`StreamName::of`].
+    pub fn stream<E: Event>(&self, tenant: &Tenant, id: &E::Id) -> Result<StreamName, Error> {
+        StreamName::of::<E>(tenant, id)
+    }
+
+    /// Which life of which store this is.
+    #[must_use]
+    pub fn id(&self) -> StoreId {
+        self.0.id
+    }
+
+    /// The token of a position of this store.
+    #[must_use]
+    pub fn token(&self, position: Position) -> Token {
+        Token::new(self.0.id, 0, position)
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    /// Wakes readers of this process and of others, after a commit that appended.
+    pub fn appended(&self) {
+        self.0.wake.appended();
+    }
+
+    pub(crate) fn types(&self) -> &Types {
+        &self.0.types
+    }
+
+    pub(crate) fn wake(&self) -> &Wake {
+        &self.0.wake
+    }
+
+    pub(crate) async fn acquire(&self) -> Result<PoolConnection<Postgres>, Error> {
+        self.0.db.pool().acquire().await.map_err(|e| database("take a connection of the pool", e))
+    }
+
+    /// Checks that every category of `E` can be read here; a typo in one would read nothing.
+    pub(crate) fn categories<E: EventSet>() -> Result<&'static [&'static str], Error> {
+        if E::CATEGORIES.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                format!("{} names no category", std::any::type_name::<E>()),
+            ));
+        }
+        Ok(E::CATEGORIES)
+    }
+}

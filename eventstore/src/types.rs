@@ -1,0 +1,129 @@
+//! Event types: their ids in the database, known to the process.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use foldlog_core::Error;
+use foldlog_pg::database;
+use sqlx::{PgConnection, Row};
+
+use crate::request::Request;
+
+const SCHEMA_VERSION: i32 = 1;
+
+/// The event types this process has met. Only what is committed is kept here.
+#[derive(Debug, Default)]
+pub(crate) struct Types(RwLock<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    ids: HashMap<String, HashMap<String, i32>>,
+    names: HashMap<i32, Arc<TypeName>>,
+}
+
+/// An event type by name.
+#[derive(Debug)]
+pub(crate) struct TypeName {
+    pub(crate) name: Arc<str>,
+    pub(crate) schema_version: u32,
+}
+
+impl Types {
+    pub(crate) fn id(&self, category: &str, kind: &str) -> Option<i32> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.ids.get(category)?.get(kind).copied()
+    }
+
+    pub(crate) fn name(&self, id: i32) -> Option<Arc<TypeName>> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.names.get(&id).cloned()
+    }
+
+    /// Reads every type from the database.
+    pub(crate) async fn refresh(&self, conn: &mut PgConnection) -> Result<(), Error> {
+        let what = "read the event types";
+        let rows = sqlx::query(include_str!("../sql/event_type_read.sql"))
+            .fetch_all(conn)
+            .await
+            .map_err(|e| database(what, e))?;
+        for row in rows {
+            let read = || {
+                Ok((row.try_get("category")?, row.try_get("name")?, row.try_get("id")?, {
+                    let version: i32 = row.try_get("schema_version")?;
+                    version
+                }))
+            };
+            let (category, name, id, version): (String, String, i32, i32) =
+                read().map_err(|e| database(what, e))?;
+            self.keep(&category, &name, version, id);
+        }
+        Ok(())
+    }
+
+    fn keep(&self, category: &str, name: &str, version: i32, id: i32) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if version == SCHEMA_VERSION {
+            known.ids.entry(category.to_owned()).or_default().insert(name.to_owned(), id);
+        }
+        let schema_version = u32::try_from(version).unwrap_or(0);
+        known.names.insert(id, Arc::new(TypeName { name: name.into(), schema_version }));
+    }
+
+    /// Registers types on a connection of the caller's, and keeps them if `committed`: the caller
+    /// must then be outside of a transaction, for a rollback would take the ids back.
+    pub(crate) async fn register(
+        &self,
+        conn: &mut PgConnection,
+        category: &str,
+        kinds: &[&str],
+        committed: bool,
+    ) -> Result<HashMap<String, i32>, Error> {
+        let what = || format!("register the event types of category {category}");
+        let rows = sqlx::query(include_str!("../sql/event_type_register.sql"))
+            .bind(category)
+            .bind(kinds)
+            .bind(vec![SCHEMA_VERSION; kinds.len()])
+            .fetch_all(conn)
+            .await
+            .map_err(|e| database(what(), e))?;
+        let mut ids = HashMap::new();
+        for row in rows {
+            let name: String = row.try_get("name").map_err(|e| database(what(), e))?;
+            let id: i32 = row.try_get("id").map_err(|e| database(what(), e))?;
+            if committed {
+                self.keep(category, &name, SCHEMA_VERSION, id);
+            }
+            ids.insert(name, id);
+        }
+        Ok(ids)
+    }
+
+    /// The type ids of a request's events, in order. What is not known is registered on `conn`.
+    pub(crate) async fn resolve(
+        &self,
+        conn: &mut PgConnection,
+        request: &Request,
+        committed: bool,
+    ) -> Result<Vec<i32>, Error> {
+        let mut ids = Vec::new();
+        for part in &request.streams {
+            let category = part.name.category();
+            let mut registered = HashMap::new();
+            if part.events.is_empty()
+                || part.events.iter().any(|e| self.id(category, e.kind).is_none())
+            {
+                let mut kinds: Vec<&str> = part.events.iter().map(|event| event.kind).collect();
+                kinds.sort_unstable();
+                kinds.dedup();
+                registered = self.register(&mut *conn, category, &kinds, committed).await?;
+            }
+            for event in &part.events {
+                let id =
+                    registered.get(event.kind).copied().or_else(|| self.id(category, event.kind));
+                // `register` answers with every type it was asked for.
+                ids.extend(id);
+            }
+        }
+        Ok(ids)
+    }
+}
