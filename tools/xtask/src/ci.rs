@@ -104,8 +104,9 @@ fn deny(root: &Path) -> Result<(), String> {
         println!("    skipped: cargo-deny is not installed (`cargo install cargo-deny --locked`)");
         return Ok(());
     }
+    // Without --workspace it looks at the root package alone.
     run(cargo::command(root)
-        .args(["deny", "--all-features", "--locked"])
+        .args(["deny", "--workspace", "--all-features", "--locked"])
         .args(["check", "bans", "licenses", "sources"]))
 }
 
