@@ -10,10 +10,10 @@ use crate::attr;
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let mut id: Option<Type> = None;
     let foldlog = attr::options(input, "aggregate", &["id"], |_, value| {
-        id = Some(value.parse()?);
+        id = Some(attr::ty(value)?);
         Ok(())
     })?;
-    let id = attr::required(input, id, "#[aggregate(id = TheTypeOfTheId)]")?;
+    let id = attr::required(input, id, "#[aggregate(id = TypeOfTheId)]")?;
     let ident = &input.ident;
     // The span of the id: that is what is wrong when the aggregate's events have another one.
     let clone = quote_spanned!(id.span()=> ::core::clone::Clone::clone(self));

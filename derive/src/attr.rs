@@ -6,7 +6,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::ParseStream;
-use syn::{DeriveInput, Error, Path, Result, Token};
+use syn::{DeriveInput, Error, Lit, Path, Result, Token, Type};
 
 /// Reads the options of `#[name(..)]`, each at most once, and answers where the traits are: the
 /// option `crate`, common to all derives, or `::foldlog`.
@@ -48,6 +48,14 @@ pub(crate) fn required<T>(input: &DeriveInput, value: Option<T>, example: &str) 
     value.ok_or_else(|| {
         Error::new_spanned(&input.ident, format!("`{}` needs `{example}`", input.ident))
     })
+}
+
+/// A type, and a plain word to those who put it into quotation marks.
+pub(crate) fn ty(value: ParseStream<'_>) -> Result<Type> {
+    if value.peek(Lit) {
+        return Err(value.error("expected a type, without quotation marks"));
+    }
+    value.parse()
 }
 
 /// What is stored needs a name that never depends on a type parameter.

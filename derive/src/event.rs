@@ -7,6 +7,7 @@ use syn::{Data, DeriveInput, Error, LitStr, Result, Type};
 use crate::{attr, serde_attr};
 
 const CATEGORY_BYTES_MAX: usize = 100;
+const EXAMPLE: &str = "#[event(category = \"…\", id = TypeOfTheId)]";
 
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let mut category: Option<LitStr> = None;
@@ -14,14 +15,14 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let foldlog = attr::options(input, "event", &["category", "id"], |option, value| {
         match option {
             "category" => category = Some(value.parse()?),
-            _ => id = Some(value.parse()?),
+            _ => id = Some(attr::ty(value)?),
         }
         Ok(())
     })?;
     check_shape(input)?;
-    let category = attr::required(input, category, "#[event(category = \"…\")]")?;
+    let category = attr::required(input, category, EXAMPLE)?;
     check_category(&category)?;
-    let id = attr::required(input, id, "#[event(id = TheTypeOfTheId)]")?;
+    let id = attr::required(input, id, EXAMPLE)?;
 
     let ident = &input.ident;
     // The span of the enum's name: that is where a missing `Deserialize` or `Serialize` is reported.

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Data, DataEnum, DeriveInput, Error, Fields, Ident, Member, Result};
+use syn::{Data, DataEnum, DeriveInput, Error, Field, Fields, Ident, Member, Result};
 
 use crate::attr;
 
@@ -36,31 +36,36 @@ fn parts(
     fields: &Fields,
     foldlog: &TokenStream,
 ) -> Result<(TokenStream, TokenStream)> {
-    let writes = fields.members().zip(fields).map(
-        |(member, field)| quote_spanned!(field.ty.span()=> #foldlog::Key::to_key(&self.#member)),
-    );
-    let writes: Vec<TokenStream> = writes.collect();
     let members: Vec<Member> = fields.members().collect();
-    let (Some(write), Some(member)) = (writes.first(), members.first()) else {
-        return Err(Error::new_spanned(ident, "a key needs a field to be told by"));
-    };
-    if members.len() == 1 {
-        let read = quote! {
-            ::core::option::Option::Some(Self { #member: #foldlog::Key::from_key(__text)? })
-        };
-        return Ok((quote!(#write), read));
-    }
-    let read = quote! {
-        let mut __pieces = ::std::iter::IntoIterator::into_iter(#foldlog::split(__text)?);
-        let __key = Self {
-            #(#members: #foldlog::Key::from_key(&::core::iter::Iterator::next(&mut __pieces)?)?,)*
-        };
-        match ::core::iter::Iterator::next(&mut __pieces) {
-            ::core::option::Option::None => ::core::option::Option::Some(__key),
-            ::core::option::Option::Some(_) => ::core::option::Option::None,
+    // The span of each type: that is what is wrong when it is no key.
+    let calls = fields.iter().map(|Field { ty, .. }| {
+        let key = quote_spanned!(ty.span()=> <#ty as #foldlog::Key>);
+        (quote_spanned!(ty.span()=> #key::to_key), quote_spanned!(ty.span()=> #key::from_key))
+    });
+    let (to_key, from_key): (Vec<TokenStream>, Vec<TokenStream>) = calls.unzip();
+    match (members.as_slice(), to_key.as_slice(), from_key.as_slice()) {
+        ([], _, _) => Err(Error::new_spanned(ident, "a key needs a field to be told by")),
+        ([member], [to_key], [from_key]) => {
+            let write = quote!(#to_key(&self.#member));
+            let read = quote!(::core::option::Option::Some(Self { #member: #from_key(__text)? }));
+            Ok((write, read))
         }
-    };
-    Ok((quote!(::std::borrow::Cow::Owned(#foldlog::join(&[#(#writes),*]))), read))
+        _ => {
+            let write = quote! {
+                ::std::borrow::Cow::Owned(#foldlog::join(&[#(#to_key(&self.#members)),*]))
+            };
+            let next = quote!(::core::iter::Iterator::next(&mut __pieces)?);
+            let read = quote! {
+                let mut __pieces = ::core::iter::IntoIterator::into_iter(#foldlog::split(__text)?);
+                let __key = Self { #(#members: #from_key(&#next)?,)* };
+                match ::core::iter::Iterator::next(&mut __pieces) {
+                    ::core::option::Option::None => ::core::option::Option::Some(__key),
+                    ::core::option::Option::Some(_) => ::core::option::Option::None,
+                }
+            };
+            Ok((write, read))
+        }
+    }
 }
 
 /// An enum: the names of its variants.

@@ -12,6 +12,7 @@ use crate::{attr, serde_attr};
 use column::{Column, Mark};
 
 const KEYS_MAX: usize = 4;
+const EXAMPLE: &str = "#[view(name = \"…\", version = 1)]";
 
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let (mut name, mut version, mut classes) = (None, None, None);
@@ -25,9 +26,9 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         Ok(())
     })?;
     let columns = columns(input)?;
-    let name = attr::required(input, name, "#[view(name = \"…\")]")?;
+    let name = attr::required(input, name, EXAMPLE)?;
     column::check_name("view", &name.value(), &name)?;
-    let version = attr::required(input, version, "#[view(version = 1)]")?;
+    let version = attr::required(input, version, EXAMPLE)?;
     let version = check_version(&version)?;
     let by = by(input, &columns)?;
     let classes = check_classes(classes.as_ref(), by)?;
@@ -86,7 +87,7 @@ fn columns(input: &DeriveInput) -> Result<Vec<Column<'_>>> {
         let column = Column::of(field)?;
         if columns.iter().any(|earlier| earlier.name == column.name) {
             let text = format!("two fields would be the column `{}`", column.name);
-            return Err(Error::new_spanned(field, text));
+            return Err(Error::new_spanned(column.ident, text));
         }
         columns.push(column);
     }

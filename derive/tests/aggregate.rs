@@ -8,7 +8,7 @@ use crate::event::AccountEvent;
 use crate::key::AccountId;
 
 #[derive(Default, Aggregate)]
-#[aggregate(id = AccountId, crate = crate::facade)]
+#[aggregate(id = AccountId)]
 struct Account;
 
 impl Decider for Account {

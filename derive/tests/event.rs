@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::key::AccountId;
 
 #[derive(Event, Debug, PartialEq, Serialize, Deserialize)]
-#[event(category = "account", id = AccountId, crate = crate::facade)]
+#[event(category = "account", id = AccountId)]
 pub(crate) enum AccountEvent {
     Opened {
         owner: String,

@@ -7,13 +7,12 @@ use crate::event::{AccountEvent, STREAM, stored};
 use crate::key::AccountId;
 
 #[derive(Event, Debug, PartialEq, Serialize, Deserialize)]
-#[event(category = "stock_item", id = u32, crate = crate::facade)]
+#[event(category = "stock_item", id = u32)]
 enum StockEvent {
     Moved { by: i64 },
 }
 
 #[derive(EventSet, Debug, PartialEq)]
-#[event_set(crate = crate::facade)]
 enum Activity {
     Account(AccountId, AccountEvent),
     Stock(StockEvent),

@@ -3,17 +3,14 @@ use foldlog_derive::Key;
 use uuid::Uuid;
 
 #[derive(Key, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[key(crate = crate::facade)]
 pub(crate) struct AccountId(pub(crate) Uuid);
 
 #[derive(Key, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[key(crate = crate::facade)]
 struct Sku {
     code: String,
 }
 
 #[derive(Key, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[key(crate = crate::facade)]
 enum Currency {
     Euro,
     UsDollar,
@@ -21,11 +18,9 @@ enum Currency {
 }
 
 #[derive(Key, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[key(crate = crate::facade)]
 struct Pair(String, String);
 
 #[derive(Key, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[key(crate = crate::facade)]
 struct Price {
     pair: Pair,
     r#type: Currency,
@@ -45,7 +40,6 @@ mod bait {
     struct None;
 
     #[derive(Key, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-    #[key(crate = crate::facade)]
     struct Both(String, u16);
 }
 

@@ -9,11 +9,10 @@ use uuid::Uuid;
 #[derive(
     Key, Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
-#[key(crate = crate::facade)]
 struct StockId(String);
 
 #[derive(View, Debug, PartialEq, Serialize, Deserialize)]
-#[view(name = "stock", version = 2, crate = crate::facade)]
+#[view(name = "stock", version = 2)]
 struct Stock {
     amount: i64,
     #[key(stream)]
@@ -21,7 +20,7 @@ struct Stock {
 }
 
 #[derive(View, Debug, PartialEq, Serialize, Deserialize)]
-#[view(name = "turnover_2", version = 1, classes = 1, crate = crate::facade)]
+#[view(name = "turnover_2", version = 1, classes = 1)]
 #[serde(deny_unknown_fields)]
 struct Turnover {
     #[key]
@@ -41,7 +40,7 @@ mod rust_decimal {
 }
 
 #[derive(View, Serialize, Deserialize)]
-#[view(name = "wide", version = 2147483647, classes = 16, crate = crate::facade)]
+#[view(name = "wide", version = 2147483647, classes = 16)]
 struct Wide {
     #[key(stream)]
     key: Uuid,

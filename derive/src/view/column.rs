@@ -1,9 +1,7 @@
 //! A field of a view as a column of its table.
 
-use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::spanned::Spanned;
 use syn::{Attribute, Error, Expr, ExprLit, Field, Ident, Lit, LitStr, Meta, Result, Type};
 
 use crate::serde_attr;
@@ -113,11 +111,7 @@ fn name(field: &Field, ident: &Ident) -> Result<String> {
 
 /// A name that PostgreSQL takes without quotation marks, and that foldlog does not use itself.
 pub(super) fn check_name(what: &str, name: &str, at: &impl ToTokens) -> Result<()> {
-    let error = |text: String| {
-        let mut tokens = TokenStream::new();
-        at.to_tokens(&mut tokens);
-        Err(Error::new(tokens.span(), text))
-    };
+    let error = |text: String| Err(Error::new_spanned(at, text));
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if !name.chars().all(plain) || name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit())
     {
@@ -127,7 +121,7 @@ pub(super) fn check_name(what: &str, name: &str, at: &impl ToTokens) -> Result<(
         ));
     }
     if name.len() > NAME_BYTES_MAX {
-        return error(format!("the name of a {what} may have {NAME_BYTES_MAX} bytes"));
+        return error(format!("the name of a {what} may have at most {NAME_BYTES_MAX} bytes"));
     }
     if name == "tenant" || name.starts_with("foldlog_") {
         return error(format!(
