@@ -5,6 +5,8 @@ mod host;
 mod keywords;
 mod open;
 mod passfile;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod url;
 mod variables;

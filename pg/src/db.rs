@@ -235,3 +235,9 @@ fn direct(variables: &Variables) -> Result<Option<Endpoint>, Error> {
     };
     Endpoint::parse(url, variables).map(Some).map_err(named)
 }
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Db").field(&self.description()).finish()
+    }
+}

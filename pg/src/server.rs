@@ -12,6 +12,8 @@ mod place;
 mod postmaster;
 mod remedy;
 mod search;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::process::Command;

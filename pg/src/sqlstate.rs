@@ -11,6 +11,7 @@ use foldlog_core::{Error, ErrorKind};
 /// detail may hold whole rows, is dropped; its code, its constraint and, where it can't quote a
 /// value, its message remain.
 #[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "so that it fits `map_err`")]
 pub fn database(what: impl Display, error: sqlx::Error) -> Error {
     use sqlx::Error as E;
     let (kind, reason) = match &error {
@@ -42,8 +43,7 @@ pub fn database(what: impl Display, error: sqlx::Error) -> Error {
 
 /// The same for an error of tokio-postgres.
 #[must_use]
-// By value like its sibling, so that both fit `map_err`.
-#[allow(clippy::needless_pass_by_value)]
+#[expect(clippy::needless_pass_by_value, reason = "so that it fits `map_err`")]
 pub fn driver(what: impl Display, error: tokio_postgres::Error) -> Error {
     if let Some(cause) = error.as_db_error() {
         return answered(&what, cause.code().code(), cause.message(), cause.constraint());

@@ -38,7 +38,7 @@ impl Endpoint {
             // The driver's own words could quote the URL, and with it the password.
             invalid("the driver can't read the address of the database")
         })?;
-        options = options.ssl_mode(match self.tls {
+        options = options.ssl_mode(match self.tls_with(host) {
             TlsMode::Disable => PgSslMode::Disable,
             TlsMode::Prefer => PgSslMode::Prefer,
             TlsMode::Require => PgSslMode::Require,
@@ -71,7 +71,7 @@ impl Endpoint {
             .keepalives_idle(KEEPALIVE_IDLE)
             .keepalives_interval(KEEPALIVE_INTERVAL)
             .keepalives_retries(3)
-            .ssl_mode(match self.tls {
+            .ssl_mode(match self.tls_with(host) {
                 TlsMode::Disable => tokio_postgres::config::SslMode::Disable,
                 TlsMode::Prefer => tokio_postgres::config::SslMode::Prefer,
                 _ => tokio_postgres::config::SslMode::Require,
@@ -83,6 +83,11 @@ impl Endpoint {
             config.options(options);
         }
         config
+    }
+
+    /// As in libpq, a socket of this machine has no TLS whatever is asked for the other hosts.
+    fn tls_with(&self, host: &Host) -> TlsMode {
+        if host.is_socket() { TlsMode::Disable } else { self.tls }
     }
 
     /// The place that a user's own pool connects to.

@@ -3,6 +3,7 @@
 use std::io;
 
 use foldlog_core::{Error, ErrorKind};
+use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 use tokio_postgres::Socket;
@@ -27,10 +28,10 @@ pub struct Session {
 
 /// What a server says of itself.
 pub(crate) struct Facts {
-    number: i32,
+    pub(super) number: i32,
     pub(crate) version: String,
-    standby: bool,
-    read_only: bool,
+    pub(super) standby: bool,
+    pub(super) read_only: bool,
 }
 
 /// An open session of sqlx, the options that led to it, and what the server said of itself.
@@ -55,12 +56,13 @@ impl Endpoint {
 
     async fn open_host(&self, host: &Host, application: &str) -> Result<Opened, Error> {
         let options = self.sqlx(host, application)?;
-        let attempt = async {
+        // Boxed, as the driver's handshake would make every future that holds this one large.
+        let attempt = Box::pin(async {
             let mut connection =
                 options.connect().await.map_err(|error| self.refused(host, error))?;
             let facts = inspect(&mut connection).await?;
             Ok((connection, facts))
-        };
+        });
         let (connection, facts) = tokio::time::timeout(self.connect_timeout, attempt)
             .await
             .unwrap_or_else(|_| Err(self.silent(host)))?;
@@ -85,7 +87,7 @@ impl Endpoint {
             if self.hosts.len() > 1 && self.target != Target::Any {
                 config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
             }
-            let attempt = config.connect(connector.clone());
+            let attempt = Box::pin(config.connect(connector.clone()));
             match tokio::time::timeout(self.connect_timeout, attempt).await {
                 Ok(Ok((client, connection))) => return Ok(Session { client, connection }),
                 Ok(Err(error)) => {
@@ -111,7 +113,7 @@ impl Endpoint {
     /// Why a host did not let us in, and what to do.
     fn refused(&self, host: &Host, error: sqlx::Error) -> Error {
         let (user, database) = (&self.user, &self.database);
-        let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+        let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default();
         match (&error, &*code) {
             (sqlx::Error::Io(cause), _) => unreachable_host(host, cause),
             (sqlx::Error::Tls(cause), _) => Error::new(

@@ -9,6 +9,12 @@ use super::invalid;
 pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>, Error> {
     let mut pairs = Vec::new();
     let (text, query) = text.split_once('?').unwrap_or((text, ""));
+    // Then the question mark was part of a password, and no error may quote what is around it.
+    if query.contains('@') && !text.contains('@') {
+        return Err(invalid(
+            "the database URL has an @ only behind its ?: write a ? of the password as %3F",
+        ));
+    }
     // A password may hold an `@` that was not encoded: the last one parts it from the hosts.
     let authority_end = path_start(text);
     let (authority, path) = text.split_at(authority_end);

@@ -1,6 +1,7 @@
 //! Making a cluster, starting and stopping its server: `initdb` and `pg_ctl` as one would by hand.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -12,7 +13,7 @@ use foldlog_core::{Error, ErrorKind};
 
 use super::account::Account;
 use super::binaries::Binaries;
-use super::place::{Place, socket_file, unwritable};
+use super::place::{Place, socket_file, socket_lock, unwritable};
 use super::postmaster::{Postmaster, Standing, look};
 
 /// Recovery after a crash may take a while; a server that hangs must not hang us.
@@ -43,10 +44,10 @@ impl Cluster<'_> {
         if let Some(postmaster) = self.adopt()? {
             return Ok(postmaster);
         }
-        self.refuse_taken_socket()?;
+        self.free_socket()?;
         self.ensure_data()?;
         self.write_settings(settings)?;
-        self.start()?;
+        self.start_patiently()?;
         self.adopt()?.ok_or_else(|| self.failed("the server went away as soon as it was started"))
     }
 
@@ -77,21 +78,31 @@ impl Cluster<'_> {
         }
     }
 
-    /// A socket that answers though no server runs on our data belongs to another program.
-    fn refuse_taken_socket(&self) -> Result<(), Error> {
+    /// A socket that answers though no server runs on our data belongs to another program. One that
+    /// does not was left by a killed server; its lock names a process number that may be in use
+    /// again, and then PostgreSQL would not start.
+    fn free_socket(&self) -> Result<(), Error> {
         let socket = socket_file(&self.place.socket);
-        if UnixStream::connect(&socket).is_err() {
-            return Ok(());
+        if UnixStream::connect(&socket).is_ok() {
+            return Err(Error::new(
+                ErrorKind::Setup,
+                format!(
+                    "another program answers at the socket {}, though no server runs on {}: stop \
+                     it, or set FOLDLOG_DATA_DIR to another folder",
+                    socket.display(),
+                    self.place.data().display()
+                ),
+            ));
         }
-        Err(Error::new(
-            ErrorKind::Setup,
-            format!(
-                "another program answers at the socket {}, though no server runs on {}: stop it, \
-                 or set FOLDLOG_DATA_DIR to another folder",
-                socket.display(),
-                self.place.data().display()
-            ),
-        ))
+        for stale in [socket_lock(&self.place.socket), socket] {
+            match fs::remove_file(&stale) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(unwritable(&stale, &error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn ensure_data(&self) -> Result<(), Error> {
@@ -163,6 +174,18 @@ impl Cluster<'_> {
         fs::write(&file, text)
             .and_then(|()| self.account.own(&file))
             .map_err(|error| unwritable(&file, &error))
+    }
+
+    /// The children of a server that was killed take a moment to notice, and until the last one is
+    /// gone PostgreSQL does not start on their data.
+    fn start_patiently(&self) -> Result<(), Error> {
+        for _ in 0..2 {
+            if self.start().is_ok() {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(500));
+        }
+        self.start()
     }
 
     fn start(&self) -> Result<(), Error> {

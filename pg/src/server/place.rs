@@ -84,6 +84,10 @@ pub(super) fn socket_file(folder: &Path) -> PathBuf {
     folder.join(SOCKET_FILE)
 }
 
+pub(super) fn socket_lock(folder: &Path) -> PathBuf {
+    folder.join(format!("{SOCKET_FILE}.lock"))
+}
+
 fn default_base(variables: &Variables, account: &Account) -> Result<PathBuf, Error> {
     if let Some(folder) = variables.get("FOLDLOG_DATA_DIR") {
         return std::path::absolute(folder).map_err(|error| unwritable(Path::new(folder), &error));

@@ -13,7 +13,7 @@ use super::place::socket_file;
 pub(super) struct Postmaster {
     pub(super) pid: i32,
     pub(super) socket: PathBuf,
-    /// Its last line is "ready", so it takes connections.
+    /// Its last line is "ready" or "standby", so it takes connections.
     pub(super) ready: bool,
 }
 
@@ -42,7 +42,7 @@ pub(super) fn look(data: &Path) -> Standing {
     }
     // Lines two to eight: data, start time, port, socket folder, address, memory key, state.
     let socket = lines.nth(3).unwrap_or_default();
-    let ready = lines.nth(2).is_some_and(|state| state.trim() == "ready");
+    let ready = lines.nth(2).is_some_and(|state| matches!(state.trim(), "ready" | "standby"));
     Standing::Running(Postmaster { pid, socket: PathBuf::from(socket), ready })
 }
 

@@ -1,0 +1,79 @@
+//! The pool: ours keeps its promises after a cancelled call, and a user's own is taken as it is.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use foldlog_pg::Db;
+use foldlog_testkit::{TestDatabase, server, wait_until};
+use sqlx::Row;
+use sqlx::postgres::PgPoolOptions;
+
+use super::places::LONG;
+
+async fn prepared() -> TestDatabase {
+    let database = server().await.database().await;
+    let table = "create table public.written (n int)";
+    sqlx::raw_sql(table).execute(database.pool()).await.unwrap();
+    database
+}
+
+/// A step of a future, some time for the server, and again; then the future is dropped.
+async fn cancel_after<F: Future>(steps: usize, future: F) -> bool {
+    let mut future = pin!(future);
+    for _ in 0..steps {
+        if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    false
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_after_a_cancelled_begin_is_committed() {
+    let database = prepared().await;
+    let mut outside = database.db().session("outside").await.unwrap();
+    for steps in 1..=6 {
+        cancel_after(steps, database.pool().begin()).await;
+        let sql = "insert into public.written values ($1)";
+        sqlx::query(sql).bind(steps as i32).execute(database.pool()).await.unwrap();
+        let row = sqlx::query("select count(*) from public.written where n = $1")
+            .bind(steps as i32)
+            .fetch_one(&mut outside)
+            .await
+            .unwrap();
+        assert_eq!(row.get::<i64, _>(0), 1, "acknowledged and lost after {steps} steps");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_transaction_does_not_stay_in_the_pool() {
+    let database = prepared().await;
+    for _ in 0..20 {
+        // Begun by hand, so that sqlx does not know that there is a transaction to end.
+        let mut connection = database.pool().acquire().await.unwrap();
+        let _failed = sqlx::raw_sql("begin; select 1/0").execute(&mut *connection).await;
+        drop(connection);
+        let row = sqlx::query("select 1").fetch_one(database.pool()).await.unwrap();
+        assert_eq!(row.get::<i32, _>(0), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_users_pool_serves_for_sessions_of_both_drivers() {
+    let database = prepared().await;
+    let pool = PgPoolOptions::new().max_connections(1);
+    let pool = pool.connect(database.url()).await.unwrap();
+    let db = Db::from_pool(pool.clone()).await.unwrap();
+    // The only connection of the pool is taken: a session must come from elsewhere.
+    let taken = pool.acquire().await.unwrap();
+    let mut session = db.session("own session").await.unwrap();
+    let row = sqlx::query("select current_database()::text").fetch_one(&mut session).await.unwrap();
+    assert_eq!(row.get::<String, _>(0), database.name());
+    let other = db.endpoint().session("own session").await.unwrap();
+    drop((other, taken));
+    db.close().await;
+    wait_until(LONG, async || pool.is_closed()).await;
+}
