@@ -18,6 +18,8 @@ pub struct StreamEvents(Result<Checked, Error>);
 #[derive(Debug)]
 struct Checked {
     name: StreamName,
+    // Whether the tenant was said, or is only the default so far.
+    tenant_said: bool,
     expected: Expected,
     events: Vec<Encoded>,
 }
@@ -72,20 +74,27 @@ impl StreamEvents {
     pub fn of<E: Event>(id: &E::Id, expected: Expected, events: impl IntoEvents<E>) -> Self {
         Self(StreamName::of::<E>(&Tenant::default(), id).and_then(|name| {
             let events = events.into_events().map(|e| e.encode()).collect::<Result<_, _>>()?;
-            Ok(Checked { name, expected, events })
+            Ok(Checked { name, tenant_said: false, expected, events })
         }))
     }
 
     /// Events for a stream by name, already encoded.
     pub fn raw(name: StreamName, expected: Expected, events: Vec<Encoded>) -> Self {
-        Self(Ok(Checked { name, expected, events }))
+        Self(Ok(Checked { name, tenant_said: true, expected, events }))
     }
 
-    /// The same for the stream of this name that belongs to another tenant.
+    /// The same for the stream of this name that belongs to a tenant. Said once it stays: what was
+    /// loaded of one tenant is refused for another.
     pub fn in_tenant(self, tenant: &Tenant) -> Self {
         Self(self.0.and_then(|checked| {
+            if checked.tenant_said && checked.name.tenant() != tenant {
+                return Err(invalid(format!(
+                    "events for stream {} can't be appended for another tenant",
+                    checked.name
+                )));
+            }
             let name = StreamName::parse(tenant, checked.name.as_str())?;
-            Ok(Checked { name, ..checked })
+            Ok(Checked { name, tenant_said: true, ..checked })
         }))
     }
 }
@@ -119,7 +128,7 @@ impl Request {
     pub fn new(streams: impl IntoIterator<Item = StreamEvents>) -> Result<Self, Error> {
         let mut parts: Vec<StreamPart> = Vec::new();
         for events in streams {
-            let Checked { name, expected, events } = events.0?;
+            let Checked { name, expected, events, .. } = events.0?;
             if parts.iter().any(|part| part.name == name) {
                 return Err(invalid(format!(
                     "stream {name} stands twice in one append: put its events together"
@@ -166,7 +175,7 @@ impl Request {
     /// command names only what it is for, since it may decide otherwise when it is repeated.
     #[must_use]
     pub fn stands_for(mut self, meaning: &str) -> Self {
-        self.hash = Some(Sha256::digest(meaning).into());
+        self.hash = Some(meaning_hash(meaning));
         self
     }
 
@@ -229,6 +238,10 @@ impl Request {
             hash.finalize().into()
         }))
     }
+}
+
+pub(crate) fn meaning_hash(meaning: &str) -> [u8; 32] {
+    Sha256::digest(meaning).into()
 }
 
 fn invalid(message: String) -> Error {

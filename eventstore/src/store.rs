@@ -41,6 +41,14 @@ pub struct Receipt {
     pub reply: Option<Box<RawValue>>,
 }
 
+impl Receipt {
+    /// Whether it was left by a request that [stood for](crate::Request::stands_for) the same.
+    #[must_use]
+    pub fn stands_for(&self, meaning: &str) -> bool {
+        self.content_hash == crate::request::meaning_hash(meaning)
+    }
+}
+
 impl EventStore {
     /// The migrations the store needs.
     pub const SETS: [Set; 2] = [foldlog_migrations::BASE, foldlog_migrations::EVENTSTORE];

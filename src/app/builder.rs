@@ -1,0 +1,135 @@
+//! What an app is made of, and its start.
+
+use std::any::{TypeId, type_name};
+use std::collections::{HashMap, HashSet};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use foldlog_core::{Decider, Error, ErrorKind, Event, Tenant};
+use foldlog_eventstore::EventStore;
+use foldlog_pg::{Db, Migrator};
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{App, Shared};
+
+/// An app before its start: say what it consists of, then [`start`](Self::start) it.
+#[must_use = "an app begins with `start`"]
+pub struct AppBuilder {
+    db: Db,
+    workers: bool,
+    registrations: Vec<Box<dyn Registration>>,
+}
+
+/// A part of the app that was registered with the builder.
+#[async_trait]
+pub(crate) trait Registration: Send + Sync {
+    /// Prepares the part in the database, and tells the app of it.
+    async fn start(self: Box<Self>, starting: &mut Starting) -> Result<(), Error>;
+}
+
+/// An app on its way up.
+pub(crate) struct Starting {
+    pub(crate) store: EventStore,
+    /// Whether this process runs workers.
+    #[expect(dead_code, reason = "views and batch handlers will ask")]
+    pub(crate) workers: bool,
+    /// What runs until the shutdown.
+    pub(crate) tasks: JoinSet<Result<(), Error>>,
+    pub(crate) shutdown: CancellationToken,
+    aggregates: HashSet<TypeId>,
+    // Which event type stands for a category, and its name.
+    categories: HashMap<&'static str, (TypeId, &'static str)>,
+}
+
+impl AppBuilder {
+    pub(super) fn new(db: Db) -> Self {
+        Self { db, workers: true, registrations: Vec::new() }
+    }
+
+    /// Registers an aggregate: its commands can be executed, and its event types are made known to
+    /// the store at the start.
+    pub fn aggregate<A: Decider>(self) -> Self {
+        self.register(AggregateOf::<A>(PhantomData))
+    }
+
+    /// For a process that must not run workers: another one does. Commands, appends and reads work
+    /// as ever, and wake-ups still go to the workers elsewhere.
+    pub fn without_workers(mut self) -> Self {
+        self.workers = false;
+        self
+    }
+
+    /// Brings the schema up to date, opens the store, prepares what was registered, and runs it.
+    ///
+    /// Several processes may start at once. A role that may not change the schema can start an app
+    /// too, once another one has migrated it. Dropping the future leaves whole migrations applied
+    /// and nothing running.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setup`] if the schema can't be migrated or is not as it should be, with the
+    /// remedy; [`ErrorKind::Invalid`] for a registration that can't be; those of the database.
+    pub async fn start(self) -> Result<App, Error> {
+        Migrator::new(&self.db, &EventStore::SETS).run().await?;
+        let mut starting = Starting {
+            store: EventStore::open(&self.db).await?,
+            workers: self.workers,
+            tasks: JoinSet::new(),
+            shutdown: CancellationToken::new(),
+            aggregates: HashSet::new(),
+            categories: HashMap::new(),
+        };
+        for registration in self.registrations {
+            registration.start(&mut starting).await?;
+        }
+        let Starting { store, mut tasks, shutdown, aggregates, .. } = starting;
+        let (running, until) = (store.clone(), shutdown.clone());
+        tasks.spawn(async move { running.run(until).await });
+        let tasks = Mutex::new(tasks);
+        let shared = Shared { store, aggregates, shutdown, calls: TaskTracker::new(), tasks };
+        Ok(App { shared: Arc::new(shared), tenant: Tenant::default() })
+    }
+
+    pub(crate) fn register(mut self, registration: impl Registration + 'static) -> Self {
+        self.registrations.push(Box::new(registration));
+        self
+    }
+}
+
+struct AggregateOf<A>(PhantomData<fn() -> A>);
+
+#[async_trait]
+impl<A: Decider> Registration for AggregateOf<A> {
+    async fn start(self: Box<Self>, starting: &mut Starting) -> Result<(), Error> {
+        let category = <A::Event as Event>::CATEGORY;
+        let event = (TypeId::of::<A::Event>(), type_name::<A::Event>());
+        let standing = *starting.categories.entry(category).or_insert(event);
+        if standing.0 != event.0 {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                format!(
+                    "{} and {} both claim the category {category}: a category has one event type, \
+                     which aggregates may share",
+                    standing.1, event.1
+                ),
+            ));
+        }
+        starting.store.register::<A::Event>().await?;
+        starting.aggregates.insert(TypeId::of::<A>());
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for AppBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AppBuilder")
+            .field("db", &self.db)
+            .field("workers", &self.workers)
+            .field("registrations", &self.registrations.len())
+            .finish()
+    }
+}

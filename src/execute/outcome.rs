@@ -1,0 +1,75 @@
+//! What a command came to.
+
+use foldlog_core::{Error, ErrorKind, Expected, StreamName, Token};
+use foldlog_eventstore::AppendError;
+
+/// A command that was accepted.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Executed<R, T = Token> {
+    /// What the aggregate answered.
+    pub reply: R,
+    /// The version of the stream after the command.
+    pub version: u64,
+    /// A view read `at_least` this token holds what the command did. In a transaction of yours a
+    /// [`Pending`](crate::Pending), which becomes the token after the commit.
+    pub token: T,
+    /// Whether the command had been accepted before, under its
+    /// [`command_id`](crate::Execute::command_id); the rest is then the answer of then.
+    pub repeated: bool,
+}
+
+impl<R, T> Executed<R, T> {
+    pub(super) fn map_token<U>(self, map: impl FnOnce(T) -> U) -> Executed<R, U> {
+        let Self { reply, version, token, repeated } = self;
+        Executed { reply, version, token: map(token), repeated }
+    }
+}
+
+/// Why a command did nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecuteError<R> {
+    /// The aggregate refused it. Trying again is of no use while the state stays as it is.
+    #[error(transparent)]
+    Rejected(R),
+    /// Others appended to the stream meanwhile, more often than was to be retried; or it is not at
+    /// the version that was expected.
+    #[error("stream {stream} is at version {actual}, expected {expected}")]
+    Conflict {
+        /// The stream.
+        stream: StreamName,
+        /// What was expected of it.
+        expected: Expected,
+        /// The version it is at.
+        actual: u64,
+    },
+    /// A lock was not to be had in time.
+    #[error("stream {stream} is locked by another transaction")]
+    Busy {
+        /// The stream.
+        stream: StreamName,
+        /// The process of the server that holds it, if known.
+        pid: Option<i32>,
+    },
+    /// Everything else, with its [`kind`](Error::kind).
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+impl<R> From<AppendError> for ExecuteError<R> {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Conflict { stream, expected, actual } => {
+                Self::Conflict { stream, expected, actual }
+            }
+            AppendError::Busy { stream, pid } => Self::Busy { stream, pid },
+            AppendError::Store(error) => Self::Store(error),
+            // The enum may grow: nothing of a new case is lost, except that it has no variant here.
+            other => Self::Store(
+                Error::new(ErrorKind::Internal, "the append failed in an unknown way")
+                    .with_source(other),
+            ),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! One command, from the stream it is for to what became of it.
+
+use std::time::SystemTime;
+
+use foldlog_core::{
+    CommandOf, Context, Decider, Decision, Error, ErrorKind, Event, IdOf, Metadata, Position,
+    Retry, StreamName, Token,
+};
+use foldlog_eventstore::{AppendError, Appended, EventStore, Receipt, Request, StreamEvents};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::{ExecuteError, Executed};
+use crate::app::App;
+use crate::loaded::{Folded, Via, expected};
+
+/// What was asked for besides the command.
+pub(super) struct Options<R> {
+    pub(super) kept: Option<Kept<R>>,
+    pub(super) expect_version: Option<u64>,
+    pub(super) metadata: Metadata,
+}
+
+impl<R> Default for Options<R> {
+    fn default() -> Self {
+        Self { kept: None, expect_version: None, metadata: Metadata::new() }
+    }
+}
+
+/// The id of a command, and how its reply is kept on the receipt. Two function pointers, so that
+/// only a command with an id needs a reply that serde knows.
+pub(super) struct Kept<R> {
+    id: Uuid,
+    write: fn(&R) -> serde_json::Result<Box<RawValue>>,
+    read: fn(&str) -> serde_json::Result<R>,
+}
+
+impl<R: Serialize + DeserializeOwned> Kept<R> {
+    pub(super) fn new(id: Uuid) -> Self {
+        Self { id, write: serde_json::value::to_raw_value, read: |json| serde_json::from_str(json) }
+    }
+}
+
+impl<R> Kept<R> {
+    /// The reply for the receipt; what could not be read back for a repetition is refused now.
+    fn write(&self, reply: &R) -> Result<Box<RawValue>, Error> {
+        let written = (self.write)(reply);
+        written.and_then(|json| (self.read)(json.get()).map(|_| json)).map_err(|cause| {
+            Error::new(
+                ErrorKind::Invalid,
+                format!(
+                    "a reply of type {} can't be kept for a repetition of the command: it can't be \
+                     written as JSON that reads back",
+                    std::any::type_name::<R>()
+                ),
+            )
+            .with_source(cause)
+        })
+    }
+
+    fn read(&self, reply: Option<&RawValue>) -> Result<R, Error> {
+        (self.read)(reply.map_or("null", RawValue::get)).map_err(|cause| {
+            Error::new(
+                ErrorKind::Decode,
+                format!(
+                    "the reply kept for command {} can't be read as {}: the command was accepted, \
+                     by a program whose reply had another shape",
+                    self.id,
+                    std::any::type_name::<R>()
+                ),
+            )
+            .with_source(cause)
+        })
+    }
+}
+
+/// Loads, decides and appends; after a conflict reads on and decides again.
+pub(super) async fn run<A: Decider, C: CommandOf<A>>(
+    app: &App,
+    id: IdOf<A>,
+    command: &C,
+    options: Options<C::Reply>,
+    retry: Retry,
+    mut via: Via<'_>,
+) -> Result<Executed<C::Reply>, ExecuteError<A::Rejection>> {
+    let _call = app.call()?;
+    app.check_registered::<A>()?;
+    let stream = StreamName::of::<A::Event>(app.acts_for(), &id)?;
+    let target = Target { store: app.store(), stream, options };
+    let now = SystemTime::now();
+    let mut folded = Folded::<A>::default();
+    let mut attempts = 0;
+    loop {
+        folded.advance(target.store, &mut via, &target.stream).await?;
+        attempts += 1;
+        let context = Context::new(id.clone(), folded.version, now);
+        let error = match target.attempt(command, &context, &folded, &mut via).await {
+            Err(error @ ExecuteError::Conflict { .. }) => error,
+            end => return end,
+        };
+        // An expected version does not come back by waiting.
+        let pause = match target.options.expect_version {
+            Some(_) => None,
+            None => retry.pause_after(attempts, chance()),
+        };
+        let Some(pause) = pause else { return Err(error) };
+        tracing::debug!(stream = %target.stream, attempts, "a command is decided again");
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// What stays the same from attempt to attempt.
+struct Target<'a, R> {
+    store: &'a EventStore,
+    stream: StreamName,
+    options: Options<R>,
+}
+
+impl<R: Send> Target<'_, R> {
+    async fn attempt<A: Decider, C: CommandOf<A, Reply = R>>(
+        &self,
+        command: &C,
+        context: &Context<A>,
+        folded: &Folded<A>,
+        via: &mut Via<'_>,
+    ) -> Result<Executed<R>, ExecuteError<A::Rejection>> {
+        let decided = match self.options.expect_version {
+            Some(version) if version != folded.version => Err(ExecuteError::Conflict {
+                stream: self.stream.clone(),
+                expected: expected(version),
+                actual: folded.version,
+            }),
+            _ => command.decide(&folded.state, context).map_err(ExecuteError::Rejected),
+        };
+        match decided {
+            Ok(decision) => self.carry_out(decision, folded, via).await,
+            // A repetition gets its first answer, whatever has become of the stream since.
+            Err(error) => match self.accepted_before(folded, via).await? {
+                Some(executed) => Ok(executed),
+                None => Err(error),
+            },
+        }
+    }
+
+    async fn carry_out<A: Decider>(
+        &self,
+        decision: Decision<A::Event, R>,
+        folded: &Folded<A>,
+        via: &mut Via<'_>,
+    ) -> Result<Executed<R>, ExecuteError<A::Rejection>> {
+        let (events, reply) = decision.into_parts();
+        let kept = self.options.kept.as_ref();
+        if events.is_empty() && kept.is_none() {
+            let token = self.store.token(folded.position);
+            return Ok(Executed { reply, version: folded.version, token, repeated: false });
+        }
+        let events = events.iter().map(Event::encode).collect::<Result<Vec<_>, _>>()?;
+        let part = StreamEvents::raw(self.stream.clone(), expected(folded.version), events);
+        let mut request = Request::new([part])?.metadata(&self.options.metadata)?;
+        if let Some(kept) = kept {
+            let written = kept.write(&reply)?;
+            request = request.id(kept.id).stands_for(&self.meaning()).reply(written);
+        }
+        let appended = via.append(self.store, &request).await?;
+        let token = self.at_or_before(appended.token, folded.position);
+        let version = appended.streams.first().map_or(folded.version, |stream| stream.version);
+        match kept {
+            Some(kept) if appended.repeated => {
+                let reply = kept.read(appended.reply.as_deref())?;
+                Ok(Executed { reply, version, token, repeated: true })
+            }
+            // Recognised without an id, it was this very call, repeated on a lost connection.
+            _ => Ok(Executed { reply, version, token, repeated: false }),
+        }
+    }
+
+    /// What the receipt of this command says, if there is one.
+    async fn accepted_before<A>(
+        &self,
+        folded: &Folded<A>,
+        via: &mut Via<'_>,
+    ) -> Result<Option<Executed<R>>, Error>
+    where
+        A: Decider,
+    {
+        let Some(kept) = &self.options.kept else { return Ok(None) };
+        let Some(receipt) = via.receipt(self.store, &self.stream, kept.id).await? else {
+            return Ok(None);
+        };
+        if !receipt.stands_for(&self.meaning()) {
+            return Err(Error::new(
+                ErrorKind::IdReused,
+                format!("the command id {} was used before, for something else", kept.id),
+            ));
+        }
+        Ok(Some(Executed {
+            reply: kept.read(receipt.reply.as_deref())?,
+            version: receipt.versions.first().copied().unwrap_or(folded.version),
+            token: self.at_or_before(receipt.token, folded.position),
+            repeated: true,
+        }))
+    }
+
+    /// What a command id stands for. Not the command itself: it may be written otherwise by a later
+    /// program, and is the same command still.
+    fn meaning(&self) -> String {
+        format!("command on {}", self.stream.as_str())
+    }
+
+    /// The token of an append; of the stream as it was loaded, if the append put no event there.
+    fn at_or_before(&self, appended: Token, loaded: Position) -> Token {
+        if appended.position() == Position::START { self.store.token(loaded) } else { appended }
+    }
+}
+
+impl Via<'_> {
+    async fn append(
+        &mut self,
+        store: &EventStore,
+        request: &Request,
+    ) -> Result<Appended, AppendError> {
+        match self {
+            Self::Own => store.append(request).await,
+            Self::In(conn) => store.append_in(conn, request).await,
+        }
+    }
+
+    async fn receipt(
+        &mut self,
+        store: &EventStore,
+        stream: &StreamName,
+        id: Uuid,
+    ) -> Result<Option<Receipt>, Error> {
+        match self {
+            Self::Own => store.receipt(stream.tenant(), id).await,
+            Self::In(conn) => store.receipt_in(conn, stream.tenant(), id).await,
+        }
+    }
+}
+
+/// A number in 0..1 that rivals do not share.
+fn chance() -> f64 {
+    let [.., last] = Uuid::new_v4().into_bytes();
+    f64::from(last) / 256.0
+}

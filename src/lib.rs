@@ -1,0 +1,95 @@
+//! Event sourcing and CQRS on PostgreSQL: commands become events in append-only streams, events get
+//! one settled order, and that order is folded into read models in your own database.
+//!
+//! # In reading order
+//!
+//! A [`Key`](trait@Key) names a stream. An [`Event`](trait@Event) is what happened in it; a
+//! [`Decider`] folds the events of a stream to a state, and [`Handles`] a command on that state by
+//! deciding which events happen next. All of that is pure and yours. The rest is the `App`:
+//!
+//! - `App::execute` loads, decides, appends, and decides again after a conflict;
+//! - `Execute::within` does the same in a transaction of your own, beside your own rows;
+//! - `Execute::command_id` makes a repeated command answer its first reply;
+//! - `App::append` puts events into several streams at once, without a command;
+//! - `App::load` gives the state of one stream.
+//!
+//! # What is promised
+//!
+//! - An append is visible whole or not at all, however many streams it spans.
+//! - A repeated append or command, known by its id, changes nothing and answers as it did first, at
+//!   any later time and in any process.
+//! - A decision is stored only if nothing was appended to its stream since the state it was taken on.
+//! - A reader of the settled order never passes an event that has not committed yet.
+//! - Dropping a future at any await leaves its work done or not done, never in part.
+//!
+//! # Features
+//!
+//! - `eventstore` (default): the `App`, the event store.
+//! - `projections` (default): views and their workers.
+//! - `embedded`: `Db::from_env` fetches a PostgreSQL where the machine has none.
+
+#[cfg(feature = "eventstore")]
+mod app;
+#[cfg(feature = "eventstore")]
+mod append;
+#[cfg(feature = "eventstore")]
+mod execute;
+#[cfg(feature = "eventstore")]
+mod loaded;
+#[cfg(feature = "eventstore")]
+mod pending;
+
+// Names and events.
+pub use foldlog_core::{
+    Encoded, Event, EventSet, Expected, Key, Metadata, RawEvent, Recorded, StreamName, Tenant,
+};
+// Aggregates.
+pub use foldlog_core::{
+    CommandOf, Context, Decided, Decider, Decision, Handles, IdOf, Identifies, Retry,
+};
+// Views.
+pub use foldlog_core::{ByKeys, ByStream, Column, Exact, Fold, Keyed, Keys, Route, Row, View};
+// Errors, and proofs of "up to here".
+pub use foldlog_core::{Error, ErrorKind, StoreId, Token};
+// Sources of settled events.
+pub use foldlog_core::{Filter, Page, Position, Reader, SliceClass, Source, StreamTail};
+
+pub use foldlog_derive::{Aggregate, Event, EventSet, Key, View};
+
+pub use foldlog_pg::Db;
+
+#[cfg(feature = "eventstore")]
+pub use foldlog_eventstore::{
+    AppendError, EventStore, IntoEvents, Receipt, Request, StreamAppended, StreamEvents,
+    StreamPage, Subscription, any, exists, no_stream,
+};
+
+#[cfg(feature = "eventstore")]
+pub use crate::app::{App, AppBuilder};
+#[cfg(feature = "eventstore")]
+pub use crate::append::{Append, AppendIn, Appended};
+#[cfg(feature = "eventstore")]
+pub use crate::execute::{Execute, ExecuteError, Executed, Of, Own, Retried, Within};
+#[cfg(feature = "eventstore")]
+pub use crate::loaded::Loaded;
+#[cfg(feature = "eventstore")]
+pub use crate::pending::Pending;
+
+/// What a program that models, decides and reads needs: `use foldlog::prelude::*;`.
+///
+/// [`Error`] is left out, for most programs have one of their own.
+pub mod prelude {
+    pub use crate::{
+        Aggregate, Context, Db, Decided, Decider, Decision, Event, EventSet, Expected, Fold,
+        Handles, Key, Keyed, Keys, Metadata, Recorded, Retry, Row, StreamName, Tenant, Token, View,
+    };
+    #[cfg(feature = "eventstore")]
+    pub use crate::{App, AppendError, ExecuteError, any, exists, no_stream};
+}
+
+/// What the derives name. Not part of the public interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use foldlog_core::derived::*;
+    pub use foldlog_core::*;
+}

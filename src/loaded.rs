@@ -1,0 +1,123 @@
+//! The state of one stream, and how it is folded.
+
+use foldlog_core::{
+    Decider, Error, EventSet, Expected, IdOf, Identifies, Position, StreamName, Token,
+};
+use foldlog_eventstore::{EventStore, IntoEvents, StreamEvents, StreamPage};
+use sqlx::PgConnection;
+
+use crate::app::App;
+
+/// How many events are read at once.
+const PAGE_EVENTS: u32 = 1_000;
+
+/// The state of an aggregate, as far as its stream had come when it was loaded.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Loaded<A: Decider> {
+    /// The state.
+    pub state: A,
+    /// The version of the stream: how many events it had; 0 if it did not exist.
+    pub version: u64,
+    /// A view read `at_least` this token holds the state that was loaded.
+    pub token: Token,
+    id: IdOf<A>,
+    stream: StreamName,
+}
+
+impl<A: Decider> Loaded<A> {
+    /// Events for this stream, on the condition that it is still at this version: for
+    /// [`App::append`].
+    ///
+    /// The stream stays the one that was loaded, with its tenant.
+    pub fn events(&self, events: impl IntoEvents<A::Event>) -> StreamEvents {
+        StreamEvents::of(&self.id, expected(self.version), events).in_tenant(self.stream.tenant())
+    }
+
+    /// The name of the stream.
+    #[must_use]
+    pub fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+}
+
+impl App {
+    /// Loads the state of an aggregate: `app.load::<Stock>(&code)`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the aggregate is not registered or the
+    /// id can't name a stream; [`ErrorKind::Decode`](crate::ErrorKind::Decode) if a stored event
+    /// can't be read; [`ErrorKind::Stopped`](crate::ErrorKind::Stopped) after
+    /// [`shutdown`](Self::shutdown); those of the database.
+    pub async fn load<A: Decider>(&self, id: &impl Identifies<A>) -> Result<Loaded<A>, Error> {
+        self.load_id(id.id()).await
+    }
+
+    pub(crate) async fn load_id<A: Decider>(&self, id: IdOf<A>) -> Result<Loaded<A>, Error> {
+        let _call = self.call()?;
+        self.check_registered::<A>()?;
+        let stream = StreamName::of::<A::Event>(self.acts_for(), &id)?;
+        let mut folded = Folded::<A>::default();
+        folded.advance(self.store(), &mut Via::Own, &stream).await?;
+        let token = self.store().token(folded.position);
+        Ok(Loaded { state: folded.state, version: folded.version, token, id, stream })
+    }
+}
+
+/// What an append expects of a stream that was folded up to a version.
+pub(crate) fn expected(version: u64) -> Expected {
+    if version == 0 { Expected::NoStream } else { Expected::Exact(version) }
+}
+
+/// A state, and how much of its stream went into it.
+#[derive(Default)]
+pub(crate) struct Folded<A> {
+    pub(crate) state: A,
+    pub(crate) version: u64,
+    pub(crate) position: Position,
+}
+
+impl<A: Decider> Folded<A> {
+    /// Takes in what the stream has beyond the known version, a page at a time.
+    ///
+    /// Dropping the future leaves the state between two events: go on from there, or drop it too.
+    pub(crate) async fn advance(
+        &mut self,
+        store: &EventStore,
+        via: &mut Via<'_>,
+        stream: &StreamName,
+    ) -> Result<(), Error> {
+        loop {
+            let page = via.page(store, stream, self.version).await?;
+            for raw in &page.events {
+                self.state.evolve(&A::Event::decode(raw)?);
+                self.version = raw.version;
+                self.position = raw.position();
+            }
+            if !page.more {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// On which connection: any of the pool's, or the one of the caller's transaction.
+pub(crate) enum Via<'c> {
+    Own,
+    In(&'c mut PgConnection),
+}
+
+impl Via<'_> {
+    async fn page(
+        &mut self,
+        store: &EventStore,
+        stream: &StreamName,
+        after_version: u64,
+    ) -> Result<StreamPage, Error> {
+        match self {
+            Self::Own => store.read_stream(stream, after_version, PAGE_EVENTS).await,
+            Self::In(conn) => store.read_stream_in(conn, stream, after_version, PAGE_EVENTS).await,
+        }
+    }
+}
