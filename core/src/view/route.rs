@@ -1,6 +1,8 @@
 //! How events find their rows, decided by the type of the key.
 
+use crate::error::Error;
 use crate::event::{Event, Recorded};
+use crate::stream::{StreamName, Tenant};
 
 use super::{Fold, Keyed, Keys};
 
@@ -25,6 +27,13 @@ pub trait Route<V: Fold>: sealed::Sealed {
 
     /// The keys of the rows that an event touches.
     fn keys(event: &Recorded<V::Event>) -> Keys<V::Key>;
+
+    /// The stream whose events alone make the row; `None` if several streams may touch it.
+    ///
+    /// # Errors
+    ///
+    /// As [`StreamName::of`].
+    fn stream(tenant: &Tenant, key: &V::Key) -> Result<Option<StreamName>, Error>;
 }
 
 impl<V: Fold> Route<V> for ByStream
@@ -36,6 +45,10 @@ where
     fn keys(event: &Recorded<V::Event>) -> Keys<V::Key> {
         Keys::one(event.stream.clone())
     }
+
+    fn stream(tenant: &Tenant, key: &V::Key) -> Result<Option<StreamName>, Error> {
+        StreamName::of::<V::Event>(tenant, key).map(Some)
+    }
 }
 
 impl<V: Keyed> Route<V> for ByKeys {
@@ -43,6 +56,10 @@ impl<V: Keyed> Route<V> for ByKeys {
 
     fn keys(event: &Recorded<V::Event>) -> Keys<V::Key> {
         V::keys(event)
+    }
+
+    fn stream(_: &Tenant, _: &V::Key) -> Result<Option<StreamName>, Error> {
+        Ok(None)
     }
 }
 

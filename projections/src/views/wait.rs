@@ -1,0 +1,115 @@
+//! Waiting until a view has come as far as a token, or can say why it has not.
+
+use std::time::{Duration, Instant};
+
+use foldlog_core::{Error, Position, SliceClass, StreamName};
+
+use crate::checkpoint::{self, Status};
+use crate::projections::Inner;
+use crate::registered::Registered;
+use crate::why::{ReadError, Why};
+
+/// Between two looks at the database, when the worker is in another process.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// The classes that a row depends on: its stream's, or all.
+pub(super) fn classes(registered: &Registered, stream: Option<&StreamName>) -> Vec<SliceClass> {
+    let one = stream
+        .and_then(|stream| SliceClass::of_key(registered.classes, stream.as_str().as_bytes()));
+    one.map_or_else(|| SliceClass::all(registered.classes).collect(), |class| vec![class])
+}
+
+/// Resolves when every class has come as far as `target`.
+pub(super) async fn reached(
+    inner: &Inner,
+    registered: &Registered,
+    classes: &[SliceClass],
+    target: Position,
+    timeout: Duration,
+) -> Result<(), ReadError> {
+    let started = Instant::now();
+    for class in classes {
+        loop {
+            // Followed before the look, so that what happens in between is not missed.
+            let mut progress = inner.progress.follow(registered.name, *class);
+            if *progress.borrow_and_update() >= target
+                || has_reached(inner, registered, *class, target).await?
+            {
+                break;
+            }
+            let left = timeout.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                let why = why(inner, registered, classes, target).await?;
+                return Err(ReadError::Stale { view: registered.name(), waited: timeout, why });
+            }
+            // Whichever ends the wait, the answer is to look again.
+            drop(tokio::time::timeout(left.min(LOOK), progress.changed()).await);
+        }
+    }
+    Ok(())
+}
+
+/// Whether the class holds everything up to `target`: its checkpoint is there, or no event of its
+/// own lies in between and none can come any more.
+async fn has_reached(
+    inner: &Inner,
+    registered: &Registered,
+    class: SliceClass,
+    target: Position,
+) -> Result<bool, Error> {
+    let Some(status) = status(inner, registered, class).await? else { return Ok(false) };
+    if status.position >= target {
+        return Ok(true);
+    }
+    let mut look = inner.look.lock().await;
+    // Taken out, so that a dropped future drops the spoilt reader with it.
+    let mut reader = match look.take() {
+        Some(reader) => reader,
+        None => inner.source.reader().await?,
+    };
+    let page = reader.page(&registered.filter(class), status.position, 1).await?;
+    *look = Some(reader);
+    Ok(match page.events.first() {
+        Some(event) => event.position() > target,
+        None => page.through >= target,
+    })
+}
+
+async fn status(
+    inner: &Inner,
+    registered: &Registered,
+    class: SliceClass,
+) -> Result<Option<Status>, Error> {
+    let mut conn = inner.conn().await?;
+    let statuses = checkpoint::statuses(&mut conn, Some(registered.name())).await?;
+    Ok(statuses.into_iter().find(|status| {
+        status.class == class && i64::from(status.version) == i64::from(registered.name.version)
+    }))
+}
+
+/// The most telling reason why one of the classes is not there yet.
+async fn why(
+    inner: &Inner,
+    registered: &Registered,
+    classes: &[SliceClass],
+    target: Position,
+) -> Result<Why, Error> {
+    let mut catching_up = None;
+    for class in classes {
+        let Some(status) = status(inner, registered, *class).await? else {
+            return Ok(Why::Absent);
+        };
+        if let Some((_, error)) = status.stopped {
+            return Ok(Why::Stopped { class: *class, error });
+        }
+        let Some(owner) = status.owner else { return Ok(Why::NoWorker { class: *class }) };
+        let positions = target.get().saturating_sub(status.position.get());
+        if catching_up.as_ref().is_none_or(|(_, most)| positions > *most) {
+            catching_up = Some((owner, positions));
+        }
+    }
+    if let Some(holder) = inner.source.blocker().await? {
+        return Ok(Why::OpenAppend { holder });
+    }
+    Ok(catching_up.map_or(Why::Absent, |(owner, positions)| Why::CatchingUp { owner, positions }))
+}
