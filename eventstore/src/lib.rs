@@ -6,13 +6,13 @@
 //! [`Source`](foldlog_core::Source) of all settled events, and [`Subscription`] follows it.
 
 mod append;
+mod event_type;
 mod limits;
 mod read;
 mod request;
 mod source;
 mod store;
 mod subscription;
-mod types;
 mod wake;
 
 pub use append::{AppendError, Appended, StreamAppended};

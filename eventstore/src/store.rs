@@ -13,7 +13,7 @@ use sqlx::{PgConnection, Postgres, Row};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::types::Types;
+use crate::event_type::EventTypes;
 use crate::wake::Wake;
 
 /// Streams of events in one database. A handle: clones share everything.
@@ -24,7 +24,7 @@ pub struct EventStore(Arc<Inner>);
 struct Inner {
     db: Db,
     id: StoreId,
-    types: Types,
+    types: EventTypes,
     wake: Wake,
 }
 
@@ -63,7 +63,7 @@ impl EventStore {
         let mut conn = db.session("foldlog open").await?;
         let id = settled::store(&mut conn).await?;
         settled::check(&mut conn, settled::EVENT_LOG).await?;
-        let types = Types::default();
+        let types = EventTypes::default();
         types.refresh(&mut conn).await?;
         sqlx::Connection::close(conn).await.map_err(|e| database("open the event store", e))?;
         Ok(Self(Arc::new(Inner { db: db.clone(), id, types, wake: Wake::new() })))
@@ -192,7 +192,7 @@ impl EventStore {
         self.0.wake.appended();
     }
 
-    pub(crate) fn types(&self) -> &Types {
+    pub(crate) fn types(&self) -> &EventTypes {
         &self.0.types
     }
 

@@ -13,7 +13,7 @@ const SCHEMA_VERSION: i32 = 1;
 
 /// The event types this process has met. Only what is committed is kept here.
 #[derive(Debug, Default)]
-pub(crate) struct Types(RwLock<Known>);
+pub(crate) struct EventTypes(RwLock<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -28,7 +28,7 @@ pub(crate) struct TypeName {
     pub(crate) schema_version: u32,
 }
 
-impl Types {
+impl EventTypes {
     pub(crate) fn id(&self, category: &str, kind: &str) -> Option<i32> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         known.ids.get(category)?.get(kind).copied()
