@@ -138,14 +138,9 @@ fn check_classes(classes: Option<&LitInt>, by: By) -> Result<u16> {
             By::Keys => 1,
         });
     };
-    match (classes.base10_parse::<u16>(), by) {
-        (Ok(number @ (1 | 4 | 16)), By::Stream) => Ok(number),
-        (Ok(1), By::Keys) => Ok(1),
-        (Ok(4 | 16), By::Keys) => {
-            let text = "streams of several classes may touch one row of this view, so its work \
-                        can't be divided: only a view with `#[key(stream)]` has more than 1 class";
-            Err(Error::new_spanned(classes, text))
-        }
+    // With a plain key, classes may share rows: the worker then locks them in the order of the keys.
+    match classes.base10_parse::<u16>() {
+        Ok(number @ (1 | 4 | 16)) => Ok(number),
         _ => Err(Error::new_spanned(classes, "the work is divided into 1, 4 or 16 classes")),
     }
 }

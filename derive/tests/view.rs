@@ -20,7 +20,7 @@ struct Stock {
 }
 
 #[derive(View, Debug, PartialEq, Serialize, Deserialize)]
-#[view(name = "turnover_2", version = 1, classes = 1)]
+#[view(name = "turnover_2", version = 1, classes = 16)]
 #[serde(deny_unknown_fields)]
 struct Turnover {
     #[key]
@@ -70,7 +70,7 @@ fn by<V: foldlog_core::View<By = B>, B>(classes: u16) {
 #[test]
 fn a_view_by_stream_is_divided_and_a_view_by_keys_is_not() {
     by::<Stock, ByStream>(4);
-    by::<Turnover, ByKeys>(1);
+    by::<Turnover, ByKeys>(16);
     by::<Wide, ByStream>(16);
     assert_eq!((Stock::NAME, Stock::VERSION), ("stock", 2));
     assert_eq!(Wide::VERSION, 2_147_483_647);

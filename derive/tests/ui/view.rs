@@ -58,13 +58,6 @@ struct ThreeClasses {
 }
 
 #[derive(View)]
-#[view(name = "rows", version = 1, classes = 4)]
-struct SharedRows {
-    #[key]
-    id: u32,
-}
-
-#[derive(View)]
 #[view(name = "rows", version = 1)]
 struct NoKey {
     id: u32,
