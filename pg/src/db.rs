@@ -129,13 +129,17 @@ impl Db {
     /// A connection outside the pool that belongs to the caller, who closes it after an error or a
     /// cancelled call instead of using it again.
     ///
-    /// Of several hosts the one that takes writes now is chosen, and the pool follows to it.
+    /// It runs at read committed, whatever the server's default. Of several hosts the one that takes writes now is chosen, and the pool follows to it.
     ///
     /// # Errors
     ///
     /// As [`connect`](Self::connect).
     pub async fn session(&self, application: &str) -> Result<PgConnection, Error> {
-        let opened = self.inner.endpoint.open(application).await?;
+        let mut opened = self.inner.endpoint.open(application).await?;
+        sqlx::query(include_str!("../sql/session_prepare.sql"))
+            .execute(&mut opened.connection)
+            .await
+            .map_err(|error| sqlstate::database("preparing a session", error))?;
         if self.inner.endpoint.hosts.len() > 1 {
             let known = self.inner.pool.connect_options();
             let (old, new) = (&*known, &opened.options);

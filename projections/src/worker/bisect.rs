@@ -1,5 +1,6 @@
 //! What becomes of a batch that fails: halves, down to the event that is to blame.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use foldlog_core::RawEvent;
@@ -21,7 +22,8 @@ impl Worker {
     ) -> Result<Option<End>, Failure> {
         let mut attempts = 0;
         // Ranges still to apply, the next one last.
-        let mut ranges = Vec::from([0..events.len()]);
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        ranges.push(0..events.len());
         while let Some(range) = ranges.pop() {
             let Some(part) = events.get(range.clone()) else { continue };
             let Some(last) = part.last() else { continue };
