@@ -5,6 +5,7 @@ mod host;
 mod keywords;
 mod open;
 mod passfile;
+mod refusal;
 #[cfg(test)]
 mod tests;
 mod tls;

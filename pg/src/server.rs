@@ -134,6 +134,12 @@ impl PrivateServer {
         format!("binaries in {}, data in {}", self.binaries.display(), data.display())
     }
 
+    /// The folder of its socket.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        PathBuf::from(&self.hold.socket)
+    }
+
     /// Its data folder.
     #[must_use]
     pub fn data(&self) -> PathBuf {

@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod cascade;
+// Only Linux answers on all of 127.0.0.0/8 without being told.
+#[cfg(target_os = "linux")]
+mod encrypted;
 mod errors;
 mod listening;
 mod login;

@@ -1,6 +1,7 @@
 //! The private server: shared, stopped by the last, adopted after a crash, refused by name.
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixListener;
 
 use foldlog_core::ErrorKind;
@@ -130,10 +131,22 @@ async fn data_of_another_major_is_refused_by_both_names() {
 async fn a_socket_that_another_program_answers_is_refused() {
     let place = Place::new();
     place.db().await.close().await;
-    let socket = place.major().join("socket/.s.PGSQL.5432");
+    let folder = place.major().join("socket");
+    fs::DirBuilder::new().mode(0o700).create(&folder).unwrap();
+    let socket = folder.join(".s.PGSQL.5432");
     let _program = UnixListener::bind(&socket).unwrap();
     let error = Db::private(place.options()).await.unwrap_err();
     assert!(error.to_string().contains(socket.to_str().unwrap()), "{error}");
+}
+
+#[tokio::test]
+async fn a_socket_folder_that_others_may_enter_is_refused() {
+    let place = Place::new();
+    place.db().await.close().await;
+    let folder = place.major().join("socket");
+    fs::DirBuilder::new().mode(0o777).create(&folder).unwrap();
+    let error = Db::private(place.options()).await.unwrap_err();
+    assert!(error.to_string().contains(folder.to_str().unwrap()), "{error}");
 }
 
 #[tokio::test]
@@ -142,7 +155,9 @@ async fn a_long_path_gets_a_short_socket() {
     let deep = place.base().join("d".repeat(100));
     let server = PrivateServer::start(place.options().base(deep)).await.unwrap();
     assert!(server.endpoint("postgres").session("deep").await.is_ok());
+    let folder = fs::canonicalize(server.socket()).unwrap();
     server.close().await.unwrap();
+    assert!(!folder.exists(), "nothing is left among the temporary files");
 }
 
 #[tokio::test]

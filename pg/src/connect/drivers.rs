@@ -76,9 +76,8 @@ impl Endpoint {
                 TlsMode::Prefer => tokio_postgres::config::SslMode::Prefer,
                 _ => tokio_postgres::config::SslMode::Require,
             });
-        if let Some(password) = &self.password {
-            config.password(password.reveal());
-        }
+        // An empty one where none is set, as sqlx does: the server then says that it wants another.
+        config.password(self.password.as_ref().map_or("", Secret::reveal));
         if let Some(options) = &self.options {
             config.options(options);
         }

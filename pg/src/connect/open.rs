@@ -1,16 +1,13 @@
 //! Opening sessions: the hosts in order, the first that serves is taken.
 
-use std::io;
-
 use foldlog_core::{Error, ErrorKind};
-use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 use tokio_postgres::Socket;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Endpoint, Host, Target, TlsMode, tls};
+use super::{Endpoint, Host, Target, refusal, tls};
 use crate::sqlstate;
 
 /// The oldest server that foldlog runs on.
@@ -59,7 +56,7 @@ impl Endpoint {
         // Boxed, as the driver's handshake would make every future that holds this one large.
         let attempt = Box::pin(async {
             let mut connection =
-                options.connect().await.map_err(|error| self.refused(host, error))?;
+                options.connect().await.map_err(|error| refusal::of_sqlx(self, host, error))?;
             let facts = inspect(&mut connection).await?;
             Ok((connection, facts))
         });
@@ -90,9 +87,7 @@ impl Endpoint {
             let attempt = Box::pin(config.connect(connector.clone()));
             match tokio::time::timeout(self.connect_timeout, attempt).await {
                 Ok(Ok((client, connection))) => return Ok(Session { client, connection }),
-                Ok(Err(error)) => {
-                    failures.push(sqlstate::driver(format!("connecting to {host}"), error));
-                }
+                Ok(Err(error)) => failures.push(refusal::of_tokio(self, host, error)),
                 Err(_) => failures.push(self.silent(host)),
             }
         }
@@ -109,67 +104,6 @@ impl Endpoint {
             ),
         )
     }
-
-    /// Why a host did not let us in, and what to do.
-    fn refused(&self, host: &Host, error: sqlx::Error) -> Error {
-        let (user, database) = (&self.user, &self.database);
-        let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default();
-        match (&error, &*code) {
-            (sqlx::Error::Io(cause), _) => unreachable_host(host, cause),
-            (sqlx::Error::Tls(cause), _) => Error::new(
-                ErrorKind::Setup,
-                format!(
-                    "no TLS with {host} ({cause}): sslmode is {}; give the authority's \
-                     certificate in sslrootcert, or another sslmode if you trust the network",
-                    self.tls.name()
-                ),
-            ),
-            (_, "28P01") => Error::new(
-                ErrorKind::Setup,
-                if self.password.is_some() {
-                    format!(
-                        "{host} did not accept the password of role {user}: check the password in \
-                         the URL, PGPASSWORD or the passfile"
-                    )
-                } else {
-                    format!(
-                        "{host} asks for a password of role {user} and none is set: put it in the \
-                         URL, PGPASSWORD or the passfile"
-                    )
-                },
-            ),
-            (_, "3D000") => Error::new(
-                ErrorKind::Setup,
-                format!(
-                    "there is no database {database} at {host}: make it (createdb {database}) or \
-                     name another one"
-                ),
-            ),
-            (_, "28000") => Error::new(
-                ErrorKind::Setup,
-                format!(
-                    "{host} does not let role {user} into database {database}: check that the \
-                     role exists and may log in, and the server's pg_hba.conf"
-                ),
-            ),
-            _ => sqlstate::database(format!("connecting to {host}"), error),
-        }
-    }
-}
-
-fn unreachable_host(host: &Host, cause: &io::Error) -> Error {
-    let reason = match cause.kind() {
-        io::ErrorKind::ConnectionRefused => "the connection was refused".to_owned(),
-        io::ErrorKind::NotFound if host.is_socket() => "there is no such socket".to_owned(),
-        _ => cause.to_string(),
-    };
-    Error::new(
-        ErrorKind::Unavailable,
-        format!(
-            "no PostgreSQL answers at {host} ({reason}): start the server, or check host and port \
-             in the URL or the PG* variables"
-        ),
-    )
 }
 
 /// One host's error as it is; of several hosts each one's, the most telling kind first.
@@ -236,17 +170,5 @@ impl Facts {
             ));
         }
         Ok(())
-    }
-}
-
-impl TlsMode {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Disable => "disable",
-            Self::Prefer => "prefer",
-            Self::Require => "require",
-            Self::VerifyCa => "verify-ca",
-            Self::VerifyFull => "verify-full",
-        }
     }
 }

@@ -44,6 +44,7 @@ impl Cluster<'_> {
         if let Some(postmaster) = self.adopt()? {
             return Ok(postmaster);
         }
+        self.place.make_socket_folder(self.account)?;
         self.free_socket()?;
         self.ensure_data()?;
         self.write_settings(settings)?;
@@ -209,7 +210,10 @@ impl Cluster<'_> {
         }
         let mut command = self.pg_ctl("stop");
         command.args(["-m", "fast"]);
-        self.run(command, "pg_ctl stop")
+        self.run(command, "pg_ctl stop")?;
+        // It may be in a folder for temporary files. A socket left in it keeps it, and harms nobody.
+        let _removed = fs::remove_dir(&self.place.socket);
+        Ok(())
     }
 
     fn pg_ctl(&self, verb: &str) -> Command {

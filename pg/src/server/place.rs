@@ -56,6 +56,33 @@ impl Place {
         Ok(Self { folder, socket })
     }
 
+    /// Makes the folder of the socket, closed to all but the server's account. Under the turn: the
+    /// last one out removes it.
+    pub(super) fn make_socket_folder(&self, account: &Account) -> Result<(), Error> {
+        let socket = &self.socket;
+        let own = || account.own(socket).map_err(|error| unwritable(socket, &error));
+        match fs::DirBuilder::new().mode(0o700).create(socket) {
+            Ok(()) => own(),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // Others may write to the folder for temporary files: what stands there must be ours.
+                let found =
+                    fs::symlink_metadata(socket).map_err(|error| unwritable(socket, &error))?;
+                let closed = found.permissions().mode() & 0o077 == 0;
+                // Root's is one of ours that was not handed over before somebody killed us.
+                let ours = found.uid() == account.uid || (account.lent && found.uid() == 0);
+                if found.is_dir() && ours && closed {
+                    return own();
+                }
+                Err(setup(format!(
+                    "{} is to be the server's private folder for its socket, but somebody else \
+                     made it: remove it, or set FOLDLOG_DATA_DIR",
+                    socket.display()
+                )))
+            }
+            Err(error) => Err(unwritable(socket, &error)),
+        }
+    }
+
     pub(super) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
@@ -129,22 +156,6 @@ fn socket_folder(folder: &Path, account: &Account) -> Result<PathBuf, Error> {
             folder.display()
         )));
     };
-    match fs::DirBuilder::new().mode(0o700).create(socket) {
-        Ok(()) => account.own(socket).map_err(|error| unwritable(socket, &error))?,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            // Others may write to the folder for temporary files: what stands there must be ours.
-            let found = fs::symlink_metadata(socket).map_err(|error| unwritable(socket, &error))?;
-            let closed = found.permissions().mode() & 0o077 == 0;
-            if !found.is_dir() || found.uid() != account.uid || !closed {
-                return Err(setup(format!(
-                    "{} is to be the server's private folder for its socket, but somebody else \
-                     made it: remove it, or set FOLDLOG_DATA_DIR",
-                    socket.display()
-                )));
-            }
-        }
-        Err(error) => return Err(unwritable(socket, &error)),
-    }
     Ok(socket.clone())
 }
 
