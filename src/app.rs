@@ -1,6 +1,8 @@
 //! The app: one store, the aggregates it knows, and the tasks that keep it going.
 
 mod builder;
+#[cfg(feature = "projections")]
+mod views;
 
 use std::any::TypeId;
 use std::collections::HashSet;
@@ -35,6 +37,8 @@ pub struct App {
 
 struct Shared {
     store: EventStore,
+    #[cfg(feature = "projections")]
+    projections: foldlog_projections::Projections,
     aggregates: HashSet<TypeId>,
     shutdown: CancellationToken,
     // Calls under way, so that a shutdown can wait for them.

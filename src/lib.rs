@@ -11,7 +11,9 @@
 //! - `Execute::within` does the same in a transaction of your own, beside your own rows;
 //! - `Execute::command_id` makes a repeated command answer its first reply;
 //! - `App::append` puts events into several streams at once, without a command;
-//! - `App::load` gives the state of one stream.
+//! - `App::load` gives the state of one stream;
+//! - `App::view` reads a [`View`](trait@View), rows [`Fold`]ed from events by workers that the app
+//!   runs: as they are, at least as new as a token, or exact.
 //!
 //! # What is promised
 //!
@@ -20,6 +22,7 @@
 //!   any later time and in any process.
 //! - A decision is stored only if nothing was appended to its stream since the state it was taken on.
 //! - A reader of the settled order never passes an event that has not committed yet.
+//! - A read model and its checkpoint change in one transaction: every event counts exactly once.
 //! - Dropping a future at any await leaves its work done or not done, never in part.
 //!
 //! # Features
@@ -64,6 +67,12 @@ pub use foldlog_eventstore::{
     StreamPage, Subscription, any, exists, no_stream,
 };
 
+#[cfg(feature = "projections")]
+pub use foldlog_projections::{
+    Batch, BoxError, Projection, Projections, ReadError, Registered, Status, Views, ViewsAt, Why,
+    Workers,
+};
+
 #[cfg(feature = "eventstore")]
 pub use crate::app::{App, AppBuilder};
 #[cfg(feature = "eventstore")]
@@ -85,6 +94,8 @@ pub mod prelude {
     };
     #[cfg(feature = "eventstore")]
     pub use crate::{App, AppendError, ExecuteError, any, exists, no_stream};
+    #[cfg(feature = "projections")]
+    pub use crate::{Batch, BoxError, Projection, ReadError, Why};
 }
 
 /// What the derives name. Not part of the public interface.

@@ -24,12 +24,12 @@ pub struct Workers {
 }
 
 impl Default for Workers {
-    /// Leases of 6 s, any number of classes, 10 s to end.
+    /// Leases of 6 s, any number of classes, 8 s to end.
     fn default() -> Self {
         Self {
             lease: Duration::from_secs(6),
             claims_max: usize::MAX,
-            drain: Duration::from_secs(10),
+            drain: Duration::from_secs(8),
         }
     }
 }

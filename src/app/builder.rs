@@ -34,9 +34,10 @@ pub(crate) trait Registration: Send + Sync {
 /// An app on its way up.
 pub(crate) struct Starting {
     pub(crate) store: EventStore,
-    /// Whether this process runs workers.
-    #[expect(dead_code, reason = "views and batch handlers will ask")]
-    pub(crate) workers: bool,
+    #[cfg(feature = "projections")]
+    pub(crate) projections: Vec<foldlog_projections::Registered>,
+    #[cfg(feature = "projections")]
+    pub(crate) worker_options: foldlog_projections::Workers,
     /// What runs until the shutdown.
     pub(crate) tasks: JoinSet<Result<(), Error>>,
     pub(crate) shutdown: CancellationToken,
@@ -75,9 +76,14 @@ impl AppBuilder {
     /// remedy; [`ErrorKind::Invalid`] for a registration that can't be; those of the database.
     pub async fn start(self) -> Result<App, Error> {
         Migrator::new(&self.db, &EventStore::SETS).run().await?;
+        #[cfg(feature = "projections")]
+        Migrator::new(&self.db, &foldlog_projections::Projections::SETS).run().await?;
         let mut starting = Starting {
             store: EventStore::open(&self.db).await?,
-            workers: self.workers,
+            #[cfg(feature = "projections")]
+            projections: Vec::new(),
+            #[cfg(feature = "projections")]
+            worker_options: foldlog_projections::Workers::default(),
             tasks: JoinSet::new(),
             shutdown: CancellationToken::new(),
             aggregates: HashSet::new(),
@@ -86,17 +92,52 @@ impl AppBuilder {
         for registration in self.registrations {
             registration.start(&mut starting).await?;
         }
+        #[cfg(feature = "projections")]
+        let projections = starting.project(&self.db, self.workers).await?;
         let Starting { store, mut tasks, shutdown, aggregates, .. } = starting;
         let (running, until) = (store.clone(), shutdown.clone());
         tasks.spawn(async move { running.run(until).await });
-        let tasks = Mutex::new(tasks);
-        let shared = Shared { store, aggregates, shutdown, calls: TaskTracker::new(), tasks };
+        let shared = Shared {
+            store,
+            #[cfg(feature = "projections")]
+            projections,
+            aggregates,
+            shutdown,
+            calls: TaskTracker::new(),
+            tasks: Mutex::new(tasks),
+        };
         Ok(App { shared: Arc::new(shared), tenant: Tenant::default() })
     }
 
     pub(crate) fn register(mut self, registration: impl Registration + 'static) -> Self {
         self.registrations.push(Box::new(registration));
         self
+    }
+}
+
+#[cfg(feature = "projections")]
+impl Starting {
+    /// Opens the projections over the app's own store, and runs their workers.
+    async fn project(
+        &mut self,
+        db: &Db,
+        workers: bool,
+    ) -> Result<foldlog_projections::Projections, Error> {
+        let store = Arc::new(self.store.clone());
+        let registered = std::mem::take(&mut self.projections);
+        let projections =
+            foldlog_projections::Projections::open(db, store.clone(), store, registered).await?;
+        let (watching, until) = (projections.clone(), self.shutdown.clone());
+        self.tasks.spawn(async move {
+            watching.watch(until).await;
+            Ok(())
+        });
+        if workers {
+            let (working, until) = (projections.clone(), self.shutdown.clone());
+            let options = self.worker_options.clone();
+            self.tasks.spawn(async move { working.run(&options, until).await });
+        }
+        Ok(projections)
     }
 }
 
