@@ -35,6 +35,25 @@ async fn several_processes_share_one_server_and_the_last_one_stops_it() {
 }
 
 #[tokio::test]
+async fn those_who_come_and_go_at_once_never_meet_a_server_that_stops() {
+    let place = Place::new();
+    let visits = (0..3).map(|_| {
+        let options = place.options();
+        tokio::spawn(async move {
+            for _ in 0..4 {
+                let db = Db::private(options.clone()).await.unwrap();
+                assert!(answers(&db).await);
+                db.close().await;
+            }
+        })
+    });
+    for visit in visits.collect::<Vec<_>>() {
+        visit.await.unwrap();
+    }
+    assert!(!place.is_up());
+}
+
+#[tokio::test]
 async fn dropping_the_last_clone_stops_the_server_too() {
     let place = Place::new();
     let db = place.db().await;
