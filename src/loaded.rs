@@ -7,6 +7,7 @@ use foldlog_eventstore::{EventStore, IntoEvents, StreamEvents, StreamPage};
 use sqlx::PgConnection;
 
 use crate::app::App;
+use crate::append::Appended;
 
 /// How many events are read at once.
 const PAGE_EVENTS: u32 = 1_000;
@@ -32,6 +33,24 @@ impl<A: Decider> Loaded<A> {
     /// The stream stays the one that was loaded, with its tenant.
     pub fn events(&self, events: impl IntoEvents<A::Event>) -> StreamEvents {
         StreamEvents::of(&self.id, expected(self.version), events).in_tenant(self.stream.tenant())
+    }
+
+    /// Takes in events that were just appended on top of this state, so that the next append needs
+    /// no load. False, and nothing changes, if that is not what happened (the append was a repeat,
+    /// or began at another version): load again then.
+    #[must_use = "if it is false, the state has to be loaded again"]
+    pub fn advance(&mut self, events: &[A::Event], appended: &Appended) -> bool {
+        let after = self.version + events.len() as u64;
+        let ours = appended.streams.iter().find(|part| part.stream == self.stream);
+        if appended.repeated || ours.is_none_or(|part| part.version != after) {
+            return false;
+        }
+        for event in events {
+            self.state.evolve(event);
+        }
+        self.version = after;
+        self.token = appended.token;
+        true
     }
 
     /// The name of the stream.
