@@ -135,6 +135,17 @@ async fn a_folder_that_cannot_be_written_is_named() {
 }
 
 #[tokio::test]
+async fn a_folder_that_another_user_made_is_refused() {
+    let place = Place::new();
+    place.db().await.close().await;
+    // Only root can give a folder away.
+    if std::os::unix::fs::chown(place.major(), Some(1), None).is_ok() {
+        let error = Db::private(place.options()).await.unwrap_err();
+        assert!(error.to_string().contains("uid 1"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn data_of_another_major_is_refused_by_both_names() {
     let place = Place::new();
     place.db().await.close().await;

@@ -97,6 +97,9 @@ async fn fetch(
     major: Option<u16>,
 ) -> Result<Binaries, Error> {
     let found = match major {
+        _ if options.variables.get("FOLDLOG_PG_BIN") == Some("none") => {
+            "FOLDLOG_PG_BIN is none, so no PostgreSQL of this machine is used".to_owned()
+        }
         Some(major) => format!("no PostgreSQL {major} on this machine"),
         None => format!("no PostgreSQL {OLDEST} or newer on this machine"),
     };

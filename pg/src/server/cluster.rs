@@ -18,6 +18,8 @@ use super::postmaster::{Postmaster, Standing, look};
 
 /// Recovery after a crash may take a while; a server that hangs must not hang us.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A log longer than this is begun anew at the next start.
+const LOG_LIMIT: u64 = 16 << 20;
 const SETTINGS_FILE: &str = "foldlog.conf";
 
 /// The settings of every private server. Logical decoding is on, so that cdc can be tried on it; a
@@ -192,9 +194,11 @@ impl Cluster<'_> {
     fn start(&self) -> Result<(), Error> {
         // The account can't make files in the folder of the locks, so the log is made for it.
         let log = self.place.log();
+        let overgrown = fs::metadata(&log).is_ok_and(|file| file.len() > LOG_LIMIT);
         fs::OpenOptions::new()
             .create(true)
-            .append(true)
+            .write(true)
+            .truncate(overgrown)
             .open(&log)
             .and_then(|_| self.account.own(&log))
             .map_err(|error| unwritable(&log, &error))?;

@@ -44,6 +44,15 @@ impl Place {
         }
         let folder = base.join(major.to_string());
         folder_for_all(&folder).map_err(|error| unwritable(&folder, &error))?;
+        // Below a folder for temporary files somebody else may have been first.
+        let owner = fs::metadata(&folder).map_err(|error| unwritable(&folder, &error))?.uid();
+        if owner != rustix::process::geteuid().as_raw() {
+            return Err(setup(format!(
+                "the data folder {} was made by another user (uid {owner}): remove it, or set \
+                 FOLDLOG_DATA_DIR to a folder of this user",
+                folder.display()
+            )));
+        }
         if !account.reaches(&folder) {
             return Err(setup(format!(
                 "the account {} that runs the server for root can't enter the data folder {}: set \
