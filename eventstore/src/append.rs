@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use foldlog_core::{Error, ErrorKind, Expected, Position, StreamName, Token};
-use foldlog_pg::database;
+use foldlog_pg::{database, sqlstate};
 use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
@@ -13,7 +13,7 @@ use crate::request::Request;
 use crate::store::EventStore;
 
 /// How long an append of its own waits for a lock before it answers `Busy`.
-const LOCK_WAIT_MS: i32 = 10_000;
+pub(crate) const LOCK_WAIT_MS: i32 = 10_000;
 /// How often an append of its own is repeated when the server went away or broke it off.
 const ATTEMPTS_MAX: u32 = 6;
 
@@ -101,7 +101,8 @@ impl EventStore {
 
     async fn append_once(&self, request: &Request) -> Result<Appended, AppendError> {
         let mut conn = self.acquire().await?;
-        let types = self.types().resolve(&mut conn, request, true).await?;
+        let types = self.types().resolve(&mut conn, request, true).await;
+        let types = types.map_err(|error| refused(request, error))?;
         match self.call(&mut conn, request, &types, Some(LOCK_WAIT_MS)).await {
             Err(AppendError::Store(error)) if is_missing_segment(&error) => {
                 drop(conn);
@@ -127,8 +128,18 @@ impl EventStore {
         conn: &mut PgConnection,
         request: &Request,
     ) -> Result<Appended, AppendError> {
-        let types = self.types().resolve(conn, request, false).await?;
-        self.call(conn, request, &types, None).await
+        let types = self.types().resolve(conn, request, false).await;
+        let types = types.map_err(|error| refused(request, error))?;
+        match self.call(conn, request, &types, None).await {
+            Err(AppendError::Store(error)) if is_missing_segment(&error) => {
+                // On another session: the caller's transaction can only be rolled back.
+                self.ensure_segments().await?;
+                let message = "append: the segments made ahead were used up, and new ones have \
+                               been made; run the transaction again";
+                Err(Error::new(ErrorKind::Retry, message).with_source(error).into())
+            }
+            result => result,
+        }
     }
 
     async fn call(
@@ -160,14 +171,7 @@ impl EventStore {
             .fetch_all(conn)
             .await
             .map_err(|e| database("append", e));
-        match rows {
-            Ok(rows) => self.answer(request, &rows),
-            Err(error) if error.kind() == ErrorKind::Busy => match parts.first() {
-                Some(part) => Err(AppendError::Busy { stream: part.name.clone(), pid: None }),
-                None => Err(error.into()),
-            },
-            Err(error) => Err(error.into()),
-        }
+        self.answer(request, &rows.map_err(|error| refused(request, error))?)
     }
 
     fn answer(&self, request: &Request, rows: &[PgRow]) -> Result<Appended, AppendError> {
@@ -219,6 +223,16 @@ impl Answer {
     }
 }
 
+/// What the server refused, with a lock not to be had told apart.
+fn refused(request: &Request, error: Error) -> AppendError {
+    match request.streams.first() {
+        Some(part) if error.kind() == ErrorKind::Busy => {
+            AppendError::Busy { stream: part.name.clone(), pid: None }
+        }
+        _ => error.into(),
+    }
+}
+
 fn conflict(request: &Request, rows: &[Answer]) -> AppendError {
     // The answer gives each stream's version; which expectation failed follows from it.
     let failed = request.streams.iter().zip(rows).find(|(part, row)| match part.expected {
@@ -262,9 +276,7 @@ fn expected_number(expected: Expected) -> i64 {
 
 /// Whether a row found no segment: the segments made ahead were used up.
 fn is_missing_segment(error: &Error) -> bool {
-    let source = std::error::Error::source(error);
-    let code = source.and_then(|e| e.downcast_ref::<sqlx::Error>()?.as_database_error()?.code());
-    code.as_deref() == Some("23514")
+    sqlstate(error) == Some("23514")
 }
 
 pub(crate) fn number(value: i64) -> u64 {

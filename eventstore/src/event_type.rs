@@ -7,11 +7,13 @@ use foldlog_core::Error;
 use foldlog_pg::database;
 use sqlx::{PgConnection, Row};
 
+use crate::append::LOCK_WAIT_MS;
 use crate::request::Request;
 
 const SCHEMA_VERSION: i32 = 1;
 
-/// The event types this process has met. Only what is committed is kept here.
+/// The event types this process has met. Appends use only what is committed; a name may stand here
+/// for an id that was rolled back, and is then never asked for: ids are not given twice.
 #[derive(Debug, Default)]
 pub(crate) struct EventTypes(RwLock<Known>);
 
@@ -39,8 +41,13 @@ impl EventTypes {
         known.names.get(&id).cloned()
     }
 
-    /// Reads every type from the database.
-    pub(crate) async fn refresh(&self, conn: &mut PgConnection) -> Result<(), Error> {
+    /// Reads every type from the database, so that each id has its name. Ids to append with are kept
+    /// only if `committed`: on a connection in a transaction, its own types may yet be rolled back.
+    pub(crate) async fn refresh(
+        &self,
+        conn: &mut PgConnection,
+        committed: bool,
+    ) -> Result<(), Error> {
         let what = "read the event types";
         let rows = sqlx::query(include_str!("../sql/event_type_read.sql"))
             .fetch_all(conn)
@@ -55,14 +62,14 @@ impl EventTypes {
             };
             let (category, name, id, version): (String, String, i32, i32) =
                 read().map_err(|e| database(what, e))?;
-            self.keep(&category, &name, version, id);
+            self.keep(&category, &name, version, id, committed);
         }
         Ok(())
     }
 
-    fn keep(&self, category: &str, name: &str, version: i32, id: i32) {
+    fn keep(&self, category: &str, name: &str, version: i32, id: i32, committed: bool) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if version == SCHEMA_VERSION {
+        if committed && version == SCHEMA_VERSION {
             known.ids.entry(category.to_owned()).or_default().insert(name.to_owned(), id);
         }
         let schema_version = u32::try_from(version).unwrap_or(0);
@@ -80,6 +87,7 @@ impl EventTypes {
     ) -> Result<HashMap<String, i32>, Error> {
         let what = || format!("register the event types of category {category}");
         let rows = sqlx::query(include_str!("../sql/event_type_register.sql"))
+            .bind(committed.then_some(LOCK_WAIT_MS))
             .bind(category)
             .bind(kinds)
             .bind(vec![SCHEMA_VERSION; kinds.len()])
@@ -91,7 +99,7 @@ impl EventTypes {
             let name: String = row.try_get("name").map_err(|e| database(what(), e))?;
             let id: i32 = row.try_get("id").map_err(|e| database(what(), e))?;
             if committed {
-                self.keep(category, &name, SCHEMA_VERSION, id);
+                self.keep(category, &name, SCHEMA_VERSION, id, true);
             }
             ids.insert(name, id);
         }

@@ -55,8 +55,8 @@ fn flaw(json: &str) -> Option<&'static str> {
         match byte {
             b'"' => {
                 let end = string_end(bytes, at + 1);
-                if holds_nul(bytes.get(at..end)?) {
-                    return Some("holds a NUL character, which PostgreSQL's text can't");
+                if let Some(flaw) = string_flaw(bytes.get(at..end)?) {
+                    return Some(flaw);
                 }
                 at = end;
                 continue;
@@ -95,18 +95,32 @@ fn string_end(bytes: &[u8], mut at: usize) -> usize {
     at.min(bytes.len())
 }
 
-fn holds_nul(string: &[u8]) -> bool {
+fn string_flaw(string: &[u8]) -> Option<&'static str> {
     let mut at = 0;
     while let Some(byte) = string.get(at) {
-        if *byte == b'\\' {
-            if string.get(at + 1..at + 6) == Some(b"u0000") {
-                return true;
-            }
+        if *byte != b'\\' {
             at += 1;
+            continue;
         }
-        at += 1;
+        at += match escaped_unit(string, at) {
+            None => 2,
+            Some(0) => return Some("holds a NUL character, which PostgreSQL's text can't"),
+            Some(0xd800..=0xdbff)
+                if matches!(escaped_unit(string, at + 6), Some(0xdc00..=0xdfff)) =>
+            {
+                12
+            }
+            Some(0xd800..=0xdfff) => return Some("holds half of a character (a lone surrogate)"),
+            Some(_) => 6,
+        };
     }
-    false
+    None
+}
+
+/// The number of an escape of the form `\u12ab`, if one stands there.
+fn escaped_unit(string: &[u8], at: usize) -> Option<u32> {
+    let digits = string.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
 fn number_end(bytes: &[u8], mut at: usize) -> usize {
@@ -133,7 +147,11 @@ mod tests {
         let deep = format!("{}{}", "[".repeat(65), "]".repeat(65));
         let long = format!("\"{}\"", "x".repeat(EVENT_BYTES_MAX));
         let digits = "9".repeat(40);
-        for json in [r#""a\u0000b""#, r#"{"\u0000":1}"#, &deep, "1e999", &long, &digits] {
+        let lone = [r#""\ud800""#, r#""\udc00\ud800""#, r#""\ud800x\udc00""#, r#""\uD83D\n""#];
+        for json in [r#""a\u0000b""#, r#"{"\u0000":1}"#, &deep, "1e999", &long, &digits]
+            .into_iter()
+            .chain(lone)
+        {
             let error = check_json("payload", "T", json).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid, "{json:.20}");
         }
@@ -142,8 +160,15 @@ mod tests {
     #[test]
     fn what_only_looks_dangerous_is_taken() {
         let deep = format!("{}{}", "[".repeat(64), "]".repeat(64));
-        for json in [r#""a\\u0000b""#, r#"{"a":"[[[{{{"}"#, &deep, "-1.5e300", "\"\\\"\"", "1e-999"]
-        {
+        for json in [
+            r#""a\\u0000b""#,
+            r#""\ud83d\ude00\\ud800""#,
+            r#"{"a":"[[[{{{"}"#,
+            &deep,
+            "-1.5e300",
+            "\"\\\"\"",
+            "1e-999",
+        ] {
             check_json("payload", "T", json).unwrap();
         }
     }

@@ -100,7 +100,7 @@ impl EventStore {
         for row in rows {
             let type_id: i32 = row.try_get(5).map_err(|e| database(what, e))?;
             if self.types().name(type_id).is_none() {
-                self.types().refresh(&mut *conn).await?;
+                self.types().refresh(&mut *conn, false).await?;
             }
             events.push(self.event(row, type_id)?);
         }

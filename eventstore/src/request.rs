@@ -230,6 +230,8 @@ impl Request {
             for part in &self.streams {
                 // Not the expectation: who repeats an append may have loaded a later version.
                 put(part.name.as_str());
+                // And how many events follow: the next stream's name must not pass for a type.
+                put(&part.events.len().to_string());
                 for event in &part.events {
                     put(event.kind);
                     put(event.payload.get());

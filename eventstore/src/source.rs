@@ -40,6 +40,8 @@ struct StoreReader {
 #[async_trait]
 impl Reader for StoreReader {
     async fn page(&mut self, filter: &Filter, after: Position, limit: u32) -> Result<Page, Error> {
+        // A page of nothing could say nothing of how far it reaches.
+        let limit = limit.max(1);
         let rows = sqlx::query(include_str!("../sql/all_read.sql"))
             .bind(signed(after.get()))
             .bind(i32::try_from(limit).unwrap_or(i32::MAX))

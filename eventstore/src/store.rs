@@ -64,7 +64,7 @@ impl EventStore {
         let id = settled::store(&mut conn).await?;
         settled::check(&mut conn, settled::EVENT_LOG).await?;
         let types = EventTypes::default();
-        types.refresh(&mut conn).await?;
+        types.refresh(&mut conn, true).await?;
         sqlx::Connection::close(conn).await.map_err(|e| database("open the event store", e))?;
         Ok(Self(Arc::new(Inner { db: db.clone(), id, types, wake: Wake::new() })))
     }

@@ -5,5 +5,5 @@
 
 mod support;
 
-mod schedules;
 mod readers;
+mod schedules;

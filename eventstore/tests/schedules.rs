@@ -46,7 +46,7 @@ async fn early_xid_with_a_late_position(recipe: Recipe) -> Vec<String> {
 async fn an_early_transaction_with_a_late_position_hides_nothing() {
     let ours = early_xid_with_a_late_position(Recipe::Ours).await;
     assert_eq!(ours, ["note-late@1", "note-early@1"]);
-    let theirs = early_xid_with_a_late_position(Recipe::Xmin).await;
+    let theirs = early_xid_with_a_late_position(Recipe::XminHere).await;
     assert_eq!(theirs, ["note-early@1"], "the schedule bites");
 }
 
@@ -68,7 +68,7 @@ async fn inversion(recipe: Recipe) -> Vec<String> {
 #[tokio::test]
 async fn versions_of_a_stream_are_read_in_order_whatever_their_transactions() {
     assert_eq!(inversion(Recipe::Ours).await, ["note-hot@1", "note-hot@2"]);
-    let theirs = inversion(Recipe::ByXid).await;
+    let theirs = inversion(Recipe::ByXidHere).await;
     assert_eq!(theirs, ["note-hot@2", "note-hot@1"], "the schedule bites");
 }
 
@@ -116,7 +116,8 @@ async fn transactions_that_append_nothing_stall_nobody() {
     // A writer of another database of the server, and one of this database.
     let other = server().await.database().await;
     let mut stranger = other.pool().acquire().await.unwrap().detach();
-    run(&mut stranger, "begin; create table public.t (n int); insert into public.t values (1)").await;
+    run(&mut stranger, "begin; create table public.t (n int); insert into public.t values (1)")
+        .await;
     let mut neighbour = bench.begun().await;
     run(&mut neighbour, "create table public.t (n int)").await;
     bench.append_in(&mut bench.session().await, "note-live").await;
@@ -124,8 +125,6 @@ async fn transactions_that_append_nothing_stall_nobody() {
     assert!(theirs.poll().await.is_empty(), "the schedule bites");
     run(&mut neighbour, "rollback").await;
     assert!(theirs.poll().await.is_empty(), "the other database alone stalls such a reader");
-    run(&mut stranger, "rollback").await;
-    assert_eq!(theirs.poll().await, ["note-live@1"]);
     stranger.close().await.unwrap();
 }
 

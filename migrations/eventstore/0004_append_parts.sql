@@ -28,12 +28,29 @@ begin
         problem := 'the arrays of an append differ in length';
     elsif requests = 0 or streams = 0 then
         problem := 'an append needs a request and a stream';
+    elsif array_position(request_tenant, null) is not null
+        or array_position(stream_name, null) is not null
+        or array_position(event_id, null) is not null
+        or array_position(event_type, null) is not null
+        or array_position(event_payload, null) is not null
+    then
+        problem := 'an append holds a null where a value must stand';
     elsif exists (select from unnest(stream_request) r(n) where n is null or n not between 1 and requests)
         or exists (select from unnest(event_stream) s(n) where n is null or n not between 1 and streams)
     then
         problem := 'an append names a request or a stream that it does not hold';
     elsif exists (select from unnest(stream_expected) e(n) where n is null or n < -2) then
         problem := 'an expected version must be -2, -1, 0 or positive';
+    elsif exists (
+        select from unnest(request_id, request_hash) r(id, hash)
+        where r.id is not null and r.hash is null)
+    then
+        problem := 'a request with an id needs a content hash';
+    elsif requests > 1 and exists (
+        select from unnest(request_tenant, request_id) r(tenant, id)
+        where r.id is not null group by r.tenant, r.id having count(*) > 1)
+    then
+        problem := 'an id stands on two requests';
     elsif exists (
         select from unnest(request_id) with ordinality r(id, n)
         where r.id is null and (
@@ -133,7 +150,9 @@ begin
         ) e
         left join lateral (
             select s.event_id, s.version, s.position from foldlog.event s
-            where s.stream_id = row_id[e.entry] and s.version = stream_expected[e.entry] + e.n
+            where s.stream_id = row_id[e.entry]
+                -- Bounded, so that the sum stays in range; no stream comes near it.
+                and s.version = least(stream_expected[e.entry], 4611686018427387904) + e.n
         ) v on true
         where request_id[stream_request[e.entry]] is null
     ), repeated as (

@@ -59,6 +59,13 @@ pub fn driver(what: impl Display, error: tokio_postgres::Error) -> Error {
     )
 }
 
+/// The SQLSTATE with which the server refused, if that is what went wrong.
+#[must_use]
+pub fn sqlstate(error: &Error) -> Option<&str> {
+    let answer = error.source()?.downcast_ref::<Answer>()?;
+    Some(&answer.code)
+}
+
 fn answered(what: &dyn Display, code: &str, message: &str, constraint: Option<&str>) -> Error {
     let (kind, remedy) = reaction(code);
     let mut text = format!("{what}: ");
