@@ -72,7 +72,16 @@ create table foldlog.receipt (
     reply json,
     recorded_at timestamptz not null default now(),
     primary key (tenant, id)
-);
+) partition by hash (tenant, id);
+
+do $$
+begin
+    for remainder in 0 .. 15 loop
+        execute format(
+            'create table foldlog.receipt_%s partition of foldlog.receipt'
+            ' for values with (modulus 16, remainder %s)', lpad(remainder::text, 2, '0'), remainder);
+    end loop;
+end $$;
 
 insert into foldlog.log
     (number, name, position_sequence, segment_parent, segment_unique, segment_width)
@@ -83,9 +92,10 @@ values (
 );
 select foldlog.segment_ensure_1(0);
 
--- The ids of event types, made if they are missing.
+-- The ids of event types, made if they are missing. What an open transaction is making is waited
+-- for; wait_ms bounds each wait (SQLSTATE 55P03 after it), null leaves lock_timeout alone.
 create function foldlog.event_type_register_1(
-    in_category text, of_names text[], of_versions integer[]
+    wait_ms integer, in_category text, of_names text[], of_versions integer[]
 ) returns table (name text, schema_version integer, id integer)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -93,7 +103,14 @@ as $$
 declare
     the_category integer;
 begin
-    insert into foldlog.category (name) values (in_category) on conflict do nothing;
+    if wait_ms is not null then
+        perform set_config('lock_timeout', wait_ms::text, true);
+    end if;
+    -- Asked first: a row that is refused uses up a number of the identity.
+    insert into foldlog.category (name)
+    select in_category
+    where not exists (select from foldlog.category c where c.name = in_category)
+    on conflict do nothing;
     select c.id into strict the_category from foldlog.category c where c.name = in_category;
     insert into foldlog.event_type (category_id, name, schema_version)
     select the_category, n.name, n.schema_version
