@@ -1,5 +1,5 @@
 -- projection_end: ends the versions of a projection below one, and fences their workers.
--- $1 name, $2 first version that stays, $3 the state of the others.
+-- $1 name, $2 first version that stays (a bigint: it may be beyond all), $3 the state of the others.
 -- Locks: the rows; the caller holds projection_lock. Index: projection_pkey, checkpoint_pkey.
 with ended as (
     update foldlog.projection p set state = $3

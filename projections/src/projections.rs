@@ -59,6 +59,10 @@ impl Projections {
                     format!("projection {} is registered twice", one.name()),
                 ));
             }
+            // All before the first is changed, so that a refusal leaves everything as it was.
+            one.is_live(&mut conn).await?;
+        }
+        for one in &registered {
             one.set_up(&mut conn).await?;
         }
         sqlx::Connection::close(conn).await.map_err(|e| database("set up projections", e))?;

@@ -11,6 +11,9 @@ use crate::handler::Projection;
 use crate::stage::{HandlerStage, Stage, ViewStage};
 use crate::table::Table;
 
+/// How the definition of a batch handler begins.
+const BY_HAND: &str = "by hand";
+
 /// A projection with its type forgotten: a view or a batch handler.
 pub struct Registered {
     pub(crate) name: Name,
@@ -63,7 +66,7 @@ impl Registered {
             name: Name { name: P::NAME, version: version(P::NAME, P::VERSION)? },
             classes: classes(P::NAME, P::CLASSES)?,
             categories,
-            definition: definition(&[], categories, "by hand", P::CLASSES),
+            definition: definition(&[], categories, BY_HAND, P::CLASSES),
             table: None,
             stage: Box::new(move || {
                 let handler = handler.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,44 +91,38 @@ impl Registered {
 
     /// Makes its table and checkpoints, or finds them as they should be.
     pub(crate) async fn set_up(&self, conn: &mut PgConnection) -> Result<(), Error> {
-        let Name { name, version } = self.name;
-        let what = || format!("set up the projection {name}");
+        let what = || format!("set up the projection {}", self.name());
         let mut tx = conn.begin().await.map_err(|e| database(what(), e))?;
-        lock(&mut tx, name).await?;
-        let known = sqlx::query(include_str!("../sql/projection_read.sql"))
-            .bind(name)
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(|e| database(what(), e))?;
+        lock(&mut tx, self.name()).await?;
+        if !self.is_live(&mut tx).await? {
+            self.begin(&mut tx).await?;
+        }
+        tx.commit().await.map_err(|e| database(what(), e))
+    }
+
+    /// Whether the database has this version at work; an error if it can't stand beside what the
+    /// database has. Changes nothing.
+    pub(crate) async fn is_live(&self, conn: &mut PgConnection) -> Result<bool, Error> {
+        let Name { name, version } = self.name;
         let mut is_live = false;
-        for row in &known {
-            let stored: i32 = row.try_get("version").map_err(|e| database(what(), e))?;
-            let definition: String = row.try_get("definition").map_err(|e| database(what(), e))?;
-            let state: String = row.try_get("state").map_err(|e| database(what(), e))?;
-            if state != "live" && state != "building" {
-                continue;
+        for known in at_work(conn, name).await? {
+            if known.version > version {
+                return Err(older(name, version, known.version));
             }
-            if stored > version {
-                return Err(older(name, version, stored));
-            }
-            if stored == version {
-                if definition != self.definition {
+            if known.version == version {
+                if known.definition != self.definition {
                     return Err(changed(name, version));
                 }
                 is_live = true;
             }
         }
-        if !is_live {
-            self.begin(&mut tx).await?;
-        }
-        tx.commit().await.map_err(|e| database(what(), e))
+        Ok(is_live)
     }
 
     /// Begins this version at the first event, in place of earlier ones.
     async fn begin(&self, conn: &mut PgConnection) -> Result<(), Error> {
         let Name { name, version } = self.name;
         let what = || format!("begin version {version} of the projection {name}");
-        end(&mut *conn, name, version, "superseded").await?;
         if let Some(table) = &self.table {
             for statement in [&table.drop, &table.create] {
                 sqlx::query(AssertSqlSafe(statement.clone()))
@@ -134,6 +131,8 @@ impl Registered {
                     .map_err(|e| database(what(), e))?;
             }
         }
+        // Behind the table, for a worker locks the two in this order.
+        end(&mut *conn, name, i64::from(version), "superseded").await?;
         sqlx::query(include_str!("../sql/projection_insert.sql"))
             .bind(name)
             .bind(version)
@@ -155,12 +154,44 @@ impl Registered {
 /// Ends a projection: its workers are fenced, its read model and progress are thrown away.
 pub(crate) async fn retire(conn: &mut PgConnection, name: &str) -> Result<(), Error> {
     let what = || format!("retire the projection {name}");
-    let table = Table::drop_statement(name)?;
     let mut tx = conn.begin().await.map_err(|e| database(what(), e))?;
     lock(&mut tx, name).await?;
-    end(&mut tx, name, i32::MAX, "retired").await?;
-    sqlx::query(AssertSqlSafe(table)).execute(&mut *tx).await.map_err(|e| database(what(), e))?;
+    let known = at_work(&mut tx, name).await?;
+    // A batch handler may have any name, and made its tables itself.
+    if known.iter().any(|known| !known.definition.starts_with(BY_HAND)) {
+        let table = Table::drop_statement(name)?;
+        let dropped = sqlx::query(AssertSqlSafe(table)).execute(&mut *tx).await;
+        dropped.map_err(|e| database(what(), e))?;
+    }
+    // Behind the table, for a worker locks the two in this order.
+    end(&mut tx, name, i64::MAX, "retired").await?;
     tx.commit().await.map_err(|e| database(what(), e))
+}
+
+/// A version of a projection that the database knows.
+struct Known {
+    version: i32,
+    definition: String,
+}
+
+/// The versions of a projection that are at work, not superseded or retired.
+async fn at_work(conn: &mut PgConnection, name: &str) -> Result<Vec<Known>, Error> {
+    let what = || format!("look up the projection {name}");
+    let rows = sqlx::query(include_str!("../sql/projection_read.sql"))
+        .bind(name)
+        .fetch_all(conn)
+        .await
+        .map_err(|e| database(what(), e))?;
+    let mut known = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let read = || Ok((row.try_get("version")?, row.try_get("definition")?, row.try_get(2)?));
+        let (version, definition, state): (_, _, String) =
+            read().map_err(|e| database(what(), e))?;
+        if state == "live" || state == "building" {
+            known.push(Known { version, definition });
+        }
+    }
+    Ok(known)
 }
 
 async fn lock(conn: &mut PgConnection, name: &str) -> Result<(), Error> {
@@ -172,7 +203,7 @@ async fn lock(conn: &mut PgConnection, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-async fn end(conn: &mut PgConnection, name: &str, below: i32, state: &str) -> Result<(), Error> {
+async fn end(conn: &mut PgConnection, name: &str, below: i64, state: &str) -> Result<(), Error> {
     sqlx::query(include_str!("../sql/projection_end.sql"))
         .bind(name)
         .bind(below)

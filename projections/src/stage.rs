@@ -34,14 +34,15 @@ impl From<Error> for Failure {
     }
 }
 
-/// An error of a handler with its causes, in one line.
+/// An error of a handler with its causes, in one line. Of foldlog's own errors only the sentence: a
+/// cause from serde may quote the payload.
 pub(crate) fn describe(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
+    let mut last = error;
+    while let Some(cause) = last.source().filter(|_| !last.is::<Error>()) {
         text.push_str(": ");
         text.push_str(&cause.to_string());
-        next = cause.source();
+        last = cause;
     }
     text
 }
@@ -50,7 +51,7 @@ pub(crate) fn describe(error: &(dyn std::error::Error + 'static)) -> String {
 pub(crate) fn contained<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     // The state it may have left half-changed is thrown away with the failed batch.
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(run))
-        .unwrap_or_else(|panic| Err(panicked(&panic)))
+        .unwrap_or_else(|panic| Err(panicked(&*panic)))
 }
 
 pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {

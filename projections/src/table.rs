@@ -24,7 +24,8 @@ pub(crate) struct Table {
     /// $1 tenants, $2 rows that hold the keys.
     pub(crate) delete: String,
     /// $1 tenant, $2 row that holds the key, $3-$6 projection, version, modulus, remainder ->
-    /// position of the checkpoint, row, version: both of one snapshot.
+    /// position of the checkpoint, row, version: all of one snapshot; none if the version is not
+    /// at work any more.
     pub(crate) read_at_checkpoint: String,
 }
 
@@ -130,7 +131,9 @@ impl Parts {
                 "select c.position, t.foldlog_row, t.foldlog_version from foldlog.checkpoint c \
                  cross join json_populate_record(null::{table}, $2::json) r \
                  left join {table} t on t.tenant = $1 and {same_key} \
-                 where c.projection = $3 and c.version = $4 and c.modulus = $5 and c.remainder = $6"
+                 where c.projection = $3 and c.version = $4 and c.modulus = $5 and c.remainder = $6 \
+                 and exists (select from foldlog.projection p where p.name = c.projection \
+                 and p.version = c.version and p.state in ('building', 'live'))"
             ),
         }
     }

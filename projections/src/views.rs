@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::checkpoint::signed_u16;
 use crate::projections::Inner;
-use crate::stage::rows::{apply, decode, encode};
+use crate::stage::rows::{apply, decode, encode_key};
 use crate::table::Table;
 use crate::why::ReadError;
 
@@ -102,14 +102,14 @@ where
 
     async fn row(&self, key: &V::Key) -> Result<Option<V>, Error> {
         let table = self.table()?;
-        let key_json = encode(&V::blank(key.clone()))?;
+        let key_json = encode_key::<V>(key)?;
         let mut conn = self.inner.conn().await?;
         let row = sqlx::query(AssertSqlSafe(table.load.clone()))
             .bind(vec![self.tenant.as_str()])
             .bind(vec![key_json])
             .fetch_optional(&mut *conn)
             .await
-            .map_err(|e| database(format!("read view {}", V::NAME), e))?;
+            .map_err(unreadable::<V>)?;
         let Some(row) = row else { return Ok(None) };
         let json: &str =
             row.try_get_unchecked(1).map_err(|e| database(format!("read view {}", V::NAME), e))?;
@@ -126,18 +126,22 @@ where
         let mut conn = self.inner.conn().await?;
         let row = sqlx::query(AssertSqlSafe(table.read_at_checkpoint.clone()))
             .bind(self.tenant.as_str())
-            .bind(encode(&V::blank(key.clone()))?)
+            .bind(encode_key::<V>(key)?)
             .bind(registered.name.name)
             .bind(registered.name.version)
             .bind(signed_u16(class.modulus()))
             .bind(signed_u16(class.remainder()))
             .fetch_optional(&mut *conn)
             .await
-            .map_err(|e| database(what(), e))?;
+            .map_err(unreadable::<V>)?;
         let Some(row) = row else {
             return Err(Error::new(
                 ErrorKind::Setup,
-                format!("view {} has no checkpoint: it was retired meanwhile", V::NAME),
+                format!(
+                    "version {} of view {} was retired, or another version took its place",
+                    V::VERSION,
+                    V::NAME
+                ),
             ));
         };
         let position: i64 = row.try_get(0).map_err(|e| database(what(), e))?;
@@ -159,6 +163,18 @@ where
             )
         })
     }
+}
+
+/// Why the table of a view was not read: it may be gone, which is no matter of migrations.
+fn unreadable<V: Fold>(error: sqlx::Error) -> Error {
+    let code =
+        error.as_database_error().and_then(|cause| cause.code().map(std::borrow::Cow::into_owned));
+    // The table, or the row type that goes with it.
+    if matches!(code.as_deref(), Some("42P01" | "42704")) {
+        let text = format!("view {} has no table: it was retired; register it again", V::NAME);
+        return Error::new(ErrorKind::Setup, text);
+    }
+    database(format!("read view {}", V::NAME), error)
 }
 
 impl<V: Fold> ViewsAt<V>

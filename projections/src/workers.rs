@@ -61,8 +61,10 @@ impl Workers {
 
 /// The workers under way.
 struct Running {
-    tasks: JoinSet<Held>,
+    tasks: JoinSet<()>,
     held: HashMap<Held, CancellationToken>,
+    // What each task works on: a task that died can't say so itself.
+    of_task: HashMap<tokio::task::Id, Held>,
 }
 
 /// Claims and works until `shutdown`, then lets batches finish and releases what it holds.
@@ -74,7 +76,8 @@ pub(crate) async fn run(
     shutdown: &CancellationToken,
 ) {
     let owner = Owner { id: owner_id.to_owned(), lease_s: options.lease.as_secs_f64() };
-    let mut running = Running { tasks: JoinSet::new(), held: HashMap::new() };
+    let mut running =
+        Running { tasks: JoinSet::new(), held: HashMap::new(), of_task: HashMap::new() };
     let mut conn = None;
     // A start is an order to try again what stopped before.
     let mut stopped_too = true;
@@ -97,7 +100,7 @@ pub(crate) async fn run(
         tokio::select! {
             () = shutdown.cancelled() => break,
             () = pause => {}
-            Some(ended) = running.tasks.join_next() => running.ended(ended),
+            Some(ended) = running.tasks.join_next_with_id() => running.ended(ended),
         }
     }
     running.drain(options.drain).await;
@@ -173,20 +176,26 @@ impl Running {
         let stop = CancellationToken::new();
         self.held.insert(held, stop.clone());
         let worker = Worker { shared: shared.clone(), registered: registered.clone(), claim };
-        self.tasks.spawn(async move {
+        let task = self.tasks.spawn(async move {
             // The user's code is contained further in; a panic out here is a bug of foldlog, and
             // must not leave a class that nobody works on with a lease that somebody renews.
             if AssertUnwindSafe(worker.run(stop)).catch_unwind().await.is_err() {
                 tracing::error!(projection = held.0.name, class = %held.1, "a worker panicked");
             }
-            held
         });
+        self.of_task.insert(task.id(), held);
     }
 
-    fn ended(&mut self, ended: Result<Held, tokio::task::JoinError>) {
-        match ended {
-            Ok(held) => drop(self.held.remove(&held)),
-            Err(error) => tracing::error!(%error, "a worker died"),
+    fn ended(&mut self, ended: Result<(tokio::task::Id, ()), tokio::task::JoinError>) {
+        let task = match ended {
+            Ok((task, ())) => task,
+            Err(error) => {
+                tracing::error!(%error, "a worker died");
+                error.id()
+            }
+        };
+        if let Some(held) = self.of_task.remove(&task) {
+            self.held.remove(&held);
         }
     }
 

@@ -40,18 +40,39 @@ impl<P: Projection + Clone> Stage for HandlerStage<P> {
     }
 }
 
-/// An error of the database that may pass is not the events' fault.
+/// An error of the database that may pass is not the events' fault, however it is wrapped.
 fn classify(error: BoxError) -> Failure {
-    match error.downcast::<sqlx::Error>() {
-        Ok(error) => match database("run a projection", *error) {
-            error if error.is_retryable() => Failure::Transient(error),
-            error => Failure::Poison(describe(&error)),
-        },
-        Err(error) => match error.downcast_ref::<Error>() {
-            Some(own) if own.is_retryable() => Failure::Transient(
-                Error::new(ErrorKind::Retry, "a projection is to be run again").with_source(error),
-            ),
-            _ => Failure::Poison(describe(&*error)),
-        },
+    let error = match error.downcast::<sqlx::Error>() {
+        Ok(error) => return database("run a projection", *error).into(),
+        Err(error) => error,
+    };
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(&*error);
+    while let Some(cause) = next {
+        if may_pass(cause) {
+            let again = Error::new(ErrorKind::Retry, "a projection is to be run again");
+            return Failure::Transient(again.with_source(error));
+        }
+        next = cause.source();
+    }
+    Failure::Poison(describe(&*error))
+}
+
+fn may_pass(cause: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(own) = cause.downcast_ref::<Error>() {
+        return own.is_retryable();
+    }
+    match cause.downcast_ref::<sqlx::Error>() {
+        Some(sqlx::Error::Database(cause)) => {
+            let code = cause.code().unwrap_or_default();
+            // Connection, transaction rolled back, out of resources, lock not to be had, shutdown.
+            code == "55P03" || ["08", "40", "53", "57P"].iter().any(|class| code.starts_with(class))
+        }
+        Some(
+            sqlx::Error::Io(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Protocol(_),
+        ) => true,
+        _ => false,
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use foldlog_core::{Error, ErrorKind, Fold, RawEvent, Recorded, Route, Row, Tenant};
 use foldlog_pg::database;
+use serde_json::value::RawValue;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use super::{Failure, Stage, contained};
@@ -163,7 +164,7 @@ where
         for key in &keys {
             let place = (event.name.tenant().clone(), key.clone());
             if let std::collections::btree_map::Entry::Vacant(vacant) = rows.entry(place) {
-                let key_json = encode(&V::blank(key.clone()))?;
+                let key_json = encode_key::<V>(key)?;
                 vacant.insert(Folding {
                     row: None,
                     key_json,
@@ -221,6 +222,22 @@ pub(crate) fn encode<V: Fold>(row: &V) -> Result<String, Error> {
         )
         .with_source(cause)
     })
+}
+
+/// The columns of a key as a row of JSON, and no others: what is blank in the type, an empty text for
+/// one, need not fit the column.
+pub(crate) fn encode_key<V: Fold>(key: &V::Key) -> Result<String, Error> {
+    let row = encode(&V::blank(key.clone()))?;
+    let fields = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(&row);
+    fields
+        .and_then(|mut fields| {
+            fields.retain(|name, _| V::COLUMNS.iter().any(|c| c.key && c.name == name));
+            serde_json::to_string(&fields)
+        })
+        .map_err(|cause| {
+            let text = format!("a row of view {} is not written as an object of JSON", V::NAME);
+            Error::new(ErrorKind::Invalid, text).with_source(cause)
+        })
 }
 
 pub(crate) fn decode<V: Fold>(json: &str) -> Result<V, Error> {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use foldlog_core::{Error, Position, SliceClass, StreamName};
+use foldlog_core::{Error, Page, Position, SliceClass, StreamName};
 
 use crate::checkpoint::{self, Status};
 use crate::projections::Inner;
@@ -30,11 +30,10 @@ pub(super) async fn reached(
     let started = Instant::now();
     for class in classes {
         loop {
-            // Followed before the look, so that what happens in between is not missed.
+            // Followed before the look, so that what happens in between is not missed. It says when
+            // to look, never what is there: the view may have begun anew in another process.
             let mut progress = inner.progress.follow(registered.name, *class);
-            if *progress.borrow_and_update() >= target
-                || has_reached(inner, registered, *class, target).await?
-            {
+            if has_reached(inner, registered, *class, target).await? {
                 break;
             }
             let left = timeout.saturating_sub(started.elapsed());
@@ -61,18 +60,38 @@ async fn has_reached(
     if status.position >= target {
         return Ok(true);
     }
-    let mut look = inner.look.lock().await;
-    // Taken out, so that a dropped future drops the spoilt reader with it.
-    let mut reader = match look.take() {
-        Some(reader) => reader,
-        None => inner.source.reader().await?,
-    };
-    let page = reader.page(&registered.filter(class), status.position, 1).await?;
-    *look = Some(reader);
+    let page = next(inner, registered, class, status.position).await?;
     Ok(match page.events.first() {
         Some(event) => event.position() > target,
         None => page.through >= target,
     })
+}
+
+/// The next event of a class after a position, as far as is settled.
+async fn next(
+    inner: &Inner,
+    registered: &Registered,
+    class: SliceClass,
+    after: Position,
+) -> Result<Page, Error> {
+    let filter = registered.filter(class);
+    let mut look = inner.look.lock().await;
+    // Taken out, so that a dropped future drops the spoilt reader with it.
+    if let Some(mut reader) = look.take() {
+        match reader.page(&filter, after, 1).await {
+            Ok(page) => {
+                *look = Some(reader);
+                return Ok(page);
+            }
+            // Its connection may have died of age while nobody waited.
+            Err(error) if error.is_retryable() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let mut reader = inner.source.reader().await?;
+    let page = reader.page(&filter, after, 1).await?;
+    *look = Some(reader);
+    Ok(page)
 }
 
 async fn status(
@@ -95,6 +114,7 @@ async fn why(
     target: Position,
 ) -> Result<Why, Error> {
     let mut catching_up = None;
+    let mut is_behind = false;
     for class in classes {
         let Some(status) = status(inner, registered, *class).await? else {
             return Ok(Why::Absent);
@@ -107,8 +127,11 @@ async fn why(
         if catching_up.as_ref().is_none_or(|(_, most)| positions > *most) {
             catching_up = Some((owner, positions));
         }
+        // Something is there to be worked on, so it is not for lack of settled events.
+        let page = next(inner, registered, *class, status.position).await?;
+        is_behind |= page.events.iter().any(|event| event.position() <= target);
     }
-    if let Some(holder) = inner.source.blocker().await? {
+    if !is_behind && let Some(holder) = inner.source.blocker().await? {
         return Ok(Why::OpenAppend { holder });
     }
     Ok(catching_up.map_or(Why::Absent, |(owner, positions)| Why::CatchingUp { owner, positions }))

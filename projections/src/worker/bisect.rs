@@ -32,6 +32,8 @@ impl Worker {
             match self.attempt(session, part, through).await {
                 Ok(()) => attempts = 0,
                 Err(Failure::Poison(why)) if part.len() == 1 => {
+                    // Whose class it is no longer may fail for that very reason: its table is gone.
+                    self.claim.refresh(&mut session.conn).await?;
                     attempts += 1;
                     if attempts == ATTEMPTS_MAX {
                         let why = format!("{}: {why}", last.place());
