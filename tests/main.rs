@@ -1,0 +1,14 @@
+//! What the facade promises, on real servers.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod appends;
+mod bank;
+mod cancellation;
+mod commands;
+mod conflicts;
+mod lifecycle;
+mod receipts;
+mod ui;
+mod views;
+mod within;
