@@ -5,5 +5,17 @@
 
 mod support;
 
+mod expected;
+mod group;
+mod load;
+mod migrations;
+mod positions;
 mod readers;
+mod reads;
+mod repeats;
 mod schedules;
+mod segments;
+mod settled;
+mod slices;
+mod subscriptions;
+mod transactions;

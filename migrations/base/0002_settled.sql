@@ -110,12 +110,14 @@ begin atomic
         a.wait_event
     from pg_locks l
     left join pg_stat_activity a on a.pid = l.pid
-    left join pg_prepared_xacts p
-        on l.pid is null and l.virtualtransaction = '-1/' || p.transaction::text
+    -- A prepared transaction is known by the lock on its own id, held under the same virtual one.
+    left join pg_locks t on l.pid is null and t.pid is null and t.locktype = 'transactionid'
+        and t.virtualtransaction = l.virtualtransaction
+    left join pg_prepared_xacts p on p.transaction = t.transactionid
     where l.locktype = 'advisory' and l.objsubid = 1 and l.granted and l.mode = 'ShareLock'
         and l.database = (select d.oid from pg_database d where d.datname = current_database())
         and l.classid::bigint >> 12 = (
             select foldlog.lock_key(s.number, of_log, 0) >> 44 from foldlog.store s)
-    order by 1, 2
+    order by 1, 2, 3
     limit 1;
 end;

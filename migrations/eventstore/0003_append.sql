@@ -147,44 +147,47 @@ begin
             end if;
         end if;
 
-        -- 5. The rows. Versions count on from the stream's row, in the order of the events.
-        with numbered as materialized (
-            select e.entry, e.id, e.type, e.payload, e.metadata, row_id[e.entry] as stream_id,
-                drawn[row_number() over (order by e.place)] as position,
-                row_version[e.entry]
-                    + row_number() over (partition by row_id[e.entry] order by e.place) as version
-            from unnest(event_stream, event_id, event_type, event_payload, event_metadata)
-                with ordinality e(entry, id, type, payload, metadata, place)
-            where result[e.entry] = 0
-        ), inserted as (
-            insert into foldlog.event (
-                position, stream_id, version, recorded_at, event_id, type_id, slice,
-                payload, metadata)
-            select n.position, n.stream_id, n.version, clock_timestamp(), n.id, n.type,
-                row_slice[n.entry], n.payload::json, n.metadata::json
-            from numbered n
-            order by n.position
-        ), grown as (
-            update foldlog.stream s
-            set version = g.version, last_position = g.last_position,
-                first_position = coalesce(s.first_position, g.first_position)
-            from (
-                select n.stream_id, max(n.version) as version, min(n.position) as first_position,
+        -- 5. The rows, if there are any: an insert of none would need a bound, too. Versions count on
+        -- from the stream's row, in the order of the events.
+        if cardinality(drawn) > 0 then
+            with numbered as materialized (
+                select e.entry, e.id, e.type, e.payload, e.metadata, row_id[e.entry] as stream_id,
+                    drawn[row_number() over (order by e.place)] as position,
+                    row_version[e.entry]
+                        + row_number() over (partition by row_id[e.entry] order by e.place) as version
+                from unnest(event_stream, event_id, event_type, event_payload, event_metadata)
+                    with ordinality e(entry, id, type, payload, metadata, place)
+                where result[e.entry] = 0
+            ), inserted as (
+                insert into foldlog.event (
+                    position, stream_id, version, recorded_at, event_id, type_id, slice,
+                    payload, metadata)
+                select n.position, n.stream_id, n.version, clock_timestamp(), n.id, n.type,
+                    row_slice[n.entry], n.payload::json, n.metadata::json
+                from numbered n
+                order by n.position
+            ), grown as (
+                update foldlog.stream s
+                set version = g.version, last_position = g.last_position,
+                    first_position = coalesce(s.first_position, g.first_position)
+                from (
+                    select n.stream_id, max(n.version) as version, min(n.position) as first_position,
+                        max(n.position) as last_position
+                    from numbered n group by n.stream_id
+                ) g
+                where s.id = g.stream_id
+            ), answer as (
+                select n.entry, max(n.version) as version, min(n.position) as first_position,
                     max(n.position) as last_position
-                from numbered n group by n.stream_id
-            ) g
-            where s.id = g.stream_id
-        ), answer as (
-            select n.entry, max(n.version) as version, min(n.position) as first_position,
-                max(n.position) as last_position
-            from numbered n group by n.entry
-        )
-        select array_agg(coalesce(a.version, result_version[e.entry]) order by e.entry),
-            array_agg(coalesce(a.first_position, result_first[e.entry]) order by e.entry),
-            array_agg(coalesce(a.last_position, result_last[e.entry]) order by e.entry)
-        into result_version, result_first, result_last
-        from generate_series(1, cardinality(stream_name)) e(entry)
-        left join answer a on a.entry = e.entry;
+                from numbered n group by n.entry
+            )
+            select array_agg(coalesce(a.version, result_version[e.entry]) order by e.entry),
+                array_agg(coalesce(a.first_position, result_first[e.entry]) order by e.entry),
+                array_agg(coalesce(a.last_position, result_last[e.entry]) order by e.entry)
+            into result_version, result_first, result_last
+            from generate_series(1, cardinality(stream_name)) e(entry)
+            left join answer a on a.entry = e.entry;
+        end if;
 
         -- 6. Receipts.
         if num_nonnulls(variadic request_id) > 0 then

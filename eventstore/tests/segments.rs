@@ -1,0 +1,107 @@
+//! Segments: appends cross them, and making them stops nobody.
+
+use foldlog_core::ErrorKind;
+use foldlog_core::Expected::Any;
+use foldlog_pg::segment;
+use sqlx::PgConnection;
+
+use crate::support::{Bench, database_of_width, failure, noted, noted_many, number, request, run};
+
+const SEGMENTS: &str =
+    "select count(*) from pg_inherits where inhparent = 'foldlog.event'::regclass";
+
+async fn bench() -> (Bench, PgConnection) {
+    let bench = Bench::on(database_of_width(4).await).await;
+    let session = bench.session().await;
+    (bench, session)
+}
+
+#[tokio::test]
+async fn appends_cross_segments_and_streams_are_read_across_them() {
+    let (bench, mut session) = bench().await;
+    assert_eq!(number(&mut session, SEGMENTS).await, 3, "the first and two ahead");
+    // Positions 1 to 11 lie in segments 0 to 2.
+    bench.store.append(&request([noted_many("note-a", Any, 1, 7)])).await.unwrap();
+    bench.append("note-b", Any, 1).await;
+    bench.store.append(&request([noted_many("note-a", Any, 8, 3)])).await.unwrap();
+    assert_eq!(number(&mut session, SEGMENTS).await, 3);
+    let stream = bench.stream("note-a").await;
+    let expected: Vec<_> = (1..=10).map(|n: u64| (n, n.to_string())).collect();
+    assert_eq!(stream, expected);
+    let page = bench.store.read_stream(&crate::support::name("note-a"), 5, 3).await.unwrap();
+    assert_eq!(page.events.iter().map(|e| e.version).collect::<Vec<_>>(), [6, 7, 8]);
+    assert_eq!(bench.all().await.len(), 11);
+}
+
+#[tokio::test]
+async fn an_append_makes_the_segment_that_it_lacks() {
+    let (bench, mut session) = bench().await;
+    // Nobody makes segments ahead; thirty events need eight of them.
+    for n in 1..=30 {
+        bench.append("note-a", Any, n).await;
+    }
+    let stream = bench.stream("note-a").await;
+    assert_eq!(stream.len(), 30);
+    assert!(number(&mut session, SEGMENTS).await >= 8);
+    assert_eq!(bench.all().await.len(), 30);
+}
+
+#[tokio::test]
+async fn an_append_in_a_transaction_that_lacks_a_segment_succeeds_the_second_time() {
+    let (bench, mut session) = bench().await;
+    run(&mut session, "select setval('foldlog.event_position', 11)").await;
+    let mut tx = bench.begun().await;
+    let late = request([noted("note-a", Any, 1)]);
+    let error = failure(bench.store.append_in(&mut tx, &late).await);
+    assert_eq!(error.kind(), ErrorKind::Retry, "{error}");
+    run(&mut tx, "rollback; begin").await;
+    bench.store.append_in(&mut tx, &late).await.unwrap();
+    run(&mut tx, "commit").await;
+    assert_eq!(bench.all().await, ["note-a@1"]);
+}
+
+#[tokio::test]
+async fn segments_are_made_beside_an_open_append_and_an_open_read() {
+    let (bench, mut session) = bench().await;
+    let (mut writer, mut reader) = (bench.begun().await, bench.begun().await);
+    bench.append_in(&mut writer, "note-open").await;
+    run(&mut reader, "select count(*) from foldlog.event").await;
+    run(&mut session, "select setval('foldlog.event_position', 5)").await;
+    let mut maker = bench.session().await;
+    assert_eq!(segment::ensure(&mut maker, 0).await.unwrap(), 1);
+    assert_eq!(segment::ensure(&mut maker, 0).await.unwrap(), 0, "once");
+    bench.append("note-a", Any, 1).await;
+    run(&mut writer, "commit").await;
+    assert_eq!(bench.all().await, ["note-open@1", "note-a@1"]);
+}
+
+#[tokio::test]
+async fn making_segments_gives_up_rather_than_queue_appends() {
+    let (bench, mut session) = bench().await;
+    run(&mut session, "select setval('foldlog.event_position', 5)").await;
+    let mut locker = bench.begun().await;
+    // As an analyze of the table does; appends go on beside it.
+    run(&mut locker, "lock table foldlog.event in share update exclusive mode").await;
+    let mut maker = bench.session().await;
+    let making = tokio::spawn(async move { segment::ensure(&mut maker, 0).await });
+    bench.waiting(1).await;
+    bench.append("note-a", Any, 1).await;
+    let error = making.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+    run(&mut locker, "rollback").await;
+    assert_eq!(segment::ensure(&mut session, 0).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn many_makers_at_once_make_each_segment_once() {
+    let (bench, mut session) = bench().await;
+    run(&mut session, "select setval('foldlog.event_position', 100)").await;
+    let makers = (0..6).map(|_| async {
+        let mut maker = bench.session().await;
+        segment::ensure(&mut maker, 0).await.unwrap()
+    });
+    let made: i32 = futures_util::future::join_all(makers).await.into_iter().sum();
+    assert_eq!(made, 3);
+    bench.append("note-a", Any, 1).await;
+    assert_eq!(bench.all().await, ["note-a@1"]);
+}
