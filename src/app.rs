@@ -91,7 +91,6 @@ impl App {
             let mut tasks = self.shared.tasks.lock().await;
             while let Some(end) = tasks.join_next().await {
                 if let Err(error) = task_end(end) {
-                    tracing::warn!(%error, "a task of the app ended in an error");
                     first_error.get_or_insert(error);
                 }
             }

@@ -104,3 +104,8 @@ pub mod __private {
     pub use foldlog_core::derived::*;
     pub use foldlog_core::*;
 }
+
+/// The example of the README is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -96,7 +96,7 @@ impl AppBuilder {
         let projections = starting.project(&self.db, self.workers).await?;
         let Starting { store, mut tasks, shutdown, aggregates, .. } = starting;
         let (running, until) = (store.clone(), shutdown.clone());
-        tasks.spawn(async move { running.run(until).await });
+        tasks.spawn(watched("the store", async move { running.run(until).await }));
         let shared = Shared {
             store,
             #[cfg(feature = "projections")]
@@ -113,6 +113,18 @@ impl AppBuilder {
         self.registrations.push(Box::new(registration));
         self
     }
+}
+
+/// A task of the app whose failure is told at once, and not only by the shutdown.
+async fn watched(
+    what: &'static str,
+    task: impl Future<Output = Result<(), Error>>,
+) -> Result<(), Error> {
+    let end = task.await;
+    if let Err(error) = &end {
+        tracing::error!(%error, "{what} of the app stopped");
+    }
+    end
 }
 
 #[cfg(feature = "projections")]
@@ -135,7 +147,8 @@ impl Starting {
         if workers {
             let (working, until) = (projections.clone(), self.shutdown.clone());
             let options = self.worker_options.clone();
-            self.tasks.spawn(async move { working.run(&options, until).await });
+            let run = async move { working.run(&options, until).await };
+            self.tasks.spawn(watched("the workers", run));
         }
         Ok(projections)
     }
