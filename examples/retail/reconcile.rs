@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use csv::StringRecord;
 
 use crate::input::{Input, InputError};
-pub use ledger::{Ledger, Mismatch, Sheet};
+pub use ledger::{Ledger, Mismatch};
 
 /// Goes through the file once. Memory grows with customers and articles, not with lines.
 ///

@@ -152,7 +152,7 @@ impl Fold for StockMovement {
 #[view(name = "refused_lines", version = 1)]
 pub struct RefusedLine {
     #[key]
-    pub line: u64,
+    pub line: i64,
     pub invoice: String,
     pub code: String,
     pub description: String,
@@ -178,9 +178,9 @@ impl Fold for RefusedLine {
 }
 
 impl Keyed for RefusedLine {
-    fn keys(e: &Recorded<StockEvent>) -> Keys<u64> {
+    fn keys(e: &Recorded<StockEvent>) -> Keys<i64> {
         match &e.event {
-            StockEvent::Refused { line, .. } => Keys::one(line.line),
+            StockEvent::Refused { line, .. } => i64::try_from(line.line).ok().into(),
             _ => Keys::none(),
         }
     }

@@ -65,11 +65,15 @@ pub fn unreadable(path: &Path, line: u64, error: csv::Error) -> InputError {
                 "the text is not UTF-8; convert the file, for example with iconv",
             )
         }
-        csv::ErrorKind::Io(cause) if cause.get_ref().is_some_and(|cause| cause.is::<TooLong>()) => {
+        csv::ErrorKind::Io(cause) if is_too_long(&cause) => {
             let why = "the line goes on for more than 64 KiB; a quotation mark may never be closed";
             malformed(path, None, why)
         }
         csv::ErrorKind::Io(cause) => InputError::Damaged { path, line, cause },
         other => malformed(path, None, &format!("{other:?}")),
     }
+}
+
+fn is_too_long(error: &io::Error) -> bool {
+    error.get_ref().and_then(|cause| cause.downcast_ref::<TooLong>()).is_some()
 }

@@ -104,8 +104,9 @@ impl<const N: usize> Sheet<N> {
         }
     }
 
-    pub fn len(&self) -> usize {
-        self.rows.len()
+    /// How many numbers there are to compare.
+    pub fn numbers(&self) -> usize {
+        self.rows.len() * N
     }
 
     fn compare(&self, expected: &Self, into: &mut Vec<Mismatch>) {
