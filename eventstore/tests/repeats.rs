@@ -260,3 +260,28 @@ async fn an_id_that_waits_too_long_is_busy() {
     let busy = bench.store.append_in(&mut other, &second).await;
     assert!(matches!(busy, Err(AppendError::Busy { .. })), "{busy:?}");
 }
+
+#[tokio::test]
+async fn ids_that_are_not_the_same_never_wait_for_each_other() {
+    let bench = Bench::new().await;
+    bench.append("note-hot", Any, 1).await;
+    // Two ids that fall together in twelve bits of their hash.
+    let sql = "with i as materialized (
+            select n, lpad(n::text, 32, '0')::uuid as id from generate_series(1, 2000) n)
+        select min(i.id::text), max(i.id::text) from i
+        group by foldlog.lock_bucket('', i.id::text) having count(*) > 1 limit 1";
+    let pair = sqlx::query(sql).fetch_one(bench.database.pool()).await.unwrap();
+    let [one, two] = [0, 1].map(|n| pair.get::<String, _>(n).parse::<Uuid>().unwrap());
+    let mut first = bench.begun().await;
+    let cold = request([noted("note-cold", Any, 1)]).id(one);
+    bench.store.append_in(&mut first, &cold).await.unwrap();
+    // It holds the hot stream; were it to wait for the first one's id, they would deadlock.
+    let mut second = bench.begun().await;
+    run(&mut second, "set local lock_timeout = '1s'").await;
+    let hot = request([noted("note-hot", Any, 2)]).id(two);
+    bench.store.append_in(&mut second, &hot).await.unwrap();
+    run(&mut second, "commit").await;
+    bench.append_in(&mut first, "note-hot").await;
+    run(&mut first, "commit").await;
+    assert_eq!(bench.stream("note-hot").await.len(), 3);
+}

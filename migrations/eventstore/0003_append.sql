@@ -17,7 +17,7 @@
 --
 -- The order of the statements is the proof of the settled position: stream rows, then the bound,
 -- then the positions. Locks are taken in the order of their keys: creation buckets, stream rows by
--- tenant and name, receipt buckets. A conflict is an answer and not an error, so that it does not
+-- tenant and name, ids of receipts. A conflict is an answer and not an error, so that it does not
 -- abort the caller's transaction.
 
 create function foldlog.append_1(
@@ -88,12 +88,13 @@ begin
     result_last := result_first;
     result_reply := array_fill(null::json, array[cardinality(stream_name)]);
 
-    -- 2. Repeats, by receipt.
+    -- 2. Repeats, by receipt. A lock for each id and no bucket: they come after the rows of streams,
+    -- and two transactions that share nothing but a bucket could deadlock.
     if num_nonnulls(variadic request_id) > 0 then
         perform pg_advisory_xact_lock(k.key)
         from (
-            select distinct foldlog.lock_key(store, 4093,
-                foldlog.lock_bucket(request_tenant[r.request::integer], r.id::text)) as key
+            select distinct foldlog.lock_key(store, 4093, hashtextextended(
+                request_tenant[r.request::integer], hashtextextended(r.id::text, 0))) as key
             from unnest(request_id) with ordinality r(id, request)
             where r.id is not null
             order by 1
