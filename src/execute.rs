@@ -1,5 +1,6 @@
 //! Commands on their way: load, decide, append, and decide again after a conflict.
 
+mod kept;
 mod outcome;
 mod run;
 mod within;
@@ -19,7 +20,8 @@ use crate::loaded::{Loaded, Via};
 pub use outcome::{ExecuteError, Executed};
 pub use within::Within;
 
-use run::{Kept, Options};
+use kept::Kept;
+use run::Options;
 
 /// A command that runs in transactions of its own. Await it.
 ///
