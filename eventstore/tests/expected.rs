@@ -87,25 +87,28 @@ async fn an_append_of_nothing_checks_and_writes_nothing() {
 }
 
 /// Two appends that both make the stream; the first one ends when the second already waits.
-async fn born_twice(first: Expected, second: Expected, end: &'static str) -> (Bench, Outcome) {
-    let bench = Bench::new().await;
+async fn born_twice(
+    bench: &Bench,
+    (first, second): (Expected, Expected),
+    end: &'static str,
+) -> (Result<u64, AppendError>, Vec<(u64, String)>) {
+    let stream = format!("note-born-{first}-{second}-{end}");
     let mut session = bench.begun().await;
-    let earlier = request([noted("note-born", first, 1)]);
+    let earlier = request([noted(&stream, first, 1)]);
     bench.store.append_in(&mut session, &earlier).await.unwrap();
-    let later = bench.appending(request([noted("note-born", second, 2)]));
+    let later = bench.appending(request([noted(&stream, second, 2)]));
     bench.waiting(1).await;
     run(&mut session, end).await;
     let outcome = later.await.unwrap().map(|appended| appended.streams[0].version);
-    (bench, outcome)
+    (outcome, bench.stream(&stream).await)
 }
-type Outcome = Result<u64, AppendError>;
 
 #[tokio::test]
 async fn a_stream_born_in_two_appends_at_once_is_one_stream() {
-    for (first, second) in [(NoStream, Any), (Any, Any), (Any, NoStream), (NoStream, NoStream)] {
-        let (bench, outcome) = born_twice(first, second, "commit").await;
-        let stream = bench.stream("note-born").await;
-        if second == Any {
+    let bench = Bench::new().await;
+    for pair in [(NoStream, Any), (Any, Any), (Any, NoStream), (NoStream, NoStream)] {
+        let (outcome, stream) = born_twice(&bench, pair, "commit").await;
+        if pair.1 == Any {
             assert_eq!(outcome.unwrap(), 2);
             assert_eq!(stream, [(1, "1".into()), (2, "2".into())]);
         } else {
@@ -117,12 +120,13 @@ async fn a_stream_born_in_two_appends_at_once_is_one_stream() {
 
 #[tokio::test]
 async fn a_stream_whose_first_append_is_rolled_back_is_born_by_the_second() {
-    for (first, second) in [(NoStream, Any), (Any, NoStream), (NoStream, NoStream)] {
-        let (bench, outcome) = born_twice(first, second, "rollback").await;
-        assert_eq!(outcome.unwrap(), 1, "{first} {second}");
-        assert_eq!(bench.stream("note-born").await, [(1, "2".into())]);
-        assert_eq!(number(&mut bench.session().await, STREAMS).await, 1);
+    let bench = Bench::new().await;
+    for pair in [(NoStream, Any), (Any, NoStream), (NoStream, NoStream)] {
+        let (outcome, stream) = born_twice(&bench, pair, "rollback").await;
+        assert_eq!(outcome.unwrap(), 1, "{pair:?}");
+        assert_eq!(stream, [(1, "2".into())]);
     }
+    assert_eq!(number(&mut bench.session().await, STREAMS).await, 3);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What the event store promises, attacked on real servers: interleavings by explicit transactions,
 //! waits seen in the lock table, never a sleep that hopes.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod support;
 
@@ -17,5 +17,6 @@ mod schedules;
 mod segments;
 mod settled;
 mod slices;
+mod statements;
 mod subscriptions;
 mod transactions;

@@ -1,0 +1,98 @@
+//! Every statement is prepared as it stands, and has the parameters and columns that the code binds
+//! and reads. Both drivers ask the server the same; this asks with the one that says all of it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use foldlog_eventstore::STATEMENTS;
+use foldlog_pg::Session;
+use tokio_postgres::Client;
+
+use crate::support::database;
+
+/// Name, parameters, columns.
+const GOLDEN: [(&str, &str, &str); 7] = [
+    (
+        "all_read",
+        "int8 int4 int4 int4 _text _text",
+        "position:int8 version:int8 tenant:text stream:text event_id:uuid type_id:int4 \
+         payload:json metadata:json recorded_us:int8",
+    ),
+    (
+        "append",
+        "int4 _text _uuid _bytea _text _int4 _text _int8 _int4 _uuid _int4 _text _text",
+        "request:int4 stream:int4 outcome:int2 version:int8 first_position:int8 \
+         last_position:int8 reply:text",
+    ),
+    ("event_type_read", "", "id:int4 category:text name:text schema_version:int4"),
+    ("event_type_register", "int4 text _text _int4", "name:text schema_version:int4 id:int4"),
+    (
+        "receipt_read",
+        "text uuid",
+        "content_hash:bytea versions:_int8 last_positions:_int8 reply:text",
+    ),
+    (
+        "stream_read",
+        "text text int8 int8 int4",
+        "position:int8 version:int8 tenant:text stream:text event_id:uuid type_id:int4 \
+         payload:json metadata:json recorded_us:int8",
+    ),
+    ("wake_notify", "text", "pg_notify:void"),
+];
+
+/// The same of the statements of foldlog-pg that concern the store.
+const GOLDEN_PG: [(&str, &str, &str); 11] = [
+    ("log_check", "int4", "log_check_1:text"),
+    ("migration_history_exists", "", "exists:bool"),
+    ("migration_history_read", "", "set_name:text number:int4 name:text checksum:bytea floor:int4"),
+    ("migration_lock", "", "pg_advisory_xact_lock:void"),
+    ("migration_record", "text int4 text bytea int4", ""),
+    ("segment_ensure", "int4", "segment_ensure_1:int4"),
+    ("session_prepare", "", "set_config:text set_config:text"),
+    ("setting_local_set", "text text", "set_config:text"),
+    (
+        "settled_holder_read",
+        "int4",
+        "bound:int8 pid:int4 gid:text age_s:float8 application:text waits:text",
+    ),
+    ("settled_read", "int4 int8", "settled_1:int8"),
+    ("store_read", "", "id:uuid epoch:int4"),
+];
+
+async fn shape(client: &Client, name: &str, sql: &str) -> (String, String) {
+    let statement = client.prepare(sql).await.unwrap_or_else(|e| panic!("{name}: {e:?}"));
+    let parameters: Vec<_> = statement.params().iter().map(|t| t.name().to_owned()).collect();
+    let columns: Vec<_> =
+        statement.columns().iter().map(|c| format!("{}:{}", c.name(), c.type_().name())).collect();
+    (parameters.join(" "), columns.join(" "))
+}
+
+fn names(folder: &str) -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let files = std::fs::read_dir(&folder).unwrap();
+    files.map(|f| f.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn every_statement_has_the_types_that_the_code_binds_and_reads() {
+    let database = database().await;
+    let db = database.db();
+    let Session { client, connection } = db.endpoint().session("foldlog test").await.unwrap();
+    let driving = tokio::spawn(connection);
+    let known: BTreeSet<_> = STATEMENTS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(known, names("sql"), "every file is a statement and every statement a file");
+    assert_eq!(known, GOLDEN.iter().map(|(name, ..)| (*name).to_owned()).collect());
+    for (name, parameters, columns) in GOLDEN {
+        let sql = STATEMENTS.iter().find(|(known, _)| *known == name).unwrap().1;
+        let expected = (parameters.to_owned(), columns.to_owned());
+        assert_eq!(shape(&client, name, sql).await, expected, "{name}");
+    }
+    for (name, parameters, columns) in GOLDEN_PG {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../pg/sql/{name}.sql"));
+        let sql = std::fs::read_to_string(file).unwrap();
+        let expected = (parameters.to_owned(), columns.to_owned());
+        assert_eq!(shape(&client, name, &sql).await, expected, "{name}");
+    }
+    drop(client);
+    driving.await.unwrap().unwrap();
+}
