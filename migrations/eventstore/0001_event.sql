@@ -72,16 +72,7 @@ create table foldlog.receipt (
     reply json,
     recorded_at timestamptz not null default now(),
     primary key (tenant, id)
-) partition by hash (tenant, id);
-
-do $$
-begin
-    for remainder in 0 .. 15 loop
-        execute format(
-            'create table foldlog.receipt_%s partition of foldlog.receipt'
-            ' for values with (modulus 16, remainder %s)', lpad(remainder::text, 2, '0'), remainder);
-    end loop;
-end $$;
+);
 
 insert into foldlog.log
     (number, name, position_sequence, segment_parent, segment_unique, segment_width)
