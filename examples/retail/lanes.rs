@@ -20,8 +20,9 @@ use crate::line::Line;
 use crate::progress::Played;
 use crate::stock::{Play, Stock, StockCode};
 
-/// How many lines wait before a lane: memory is bounded, and a lane rarely runs dry.
-const WAITING_MAX: usize = 32;
+/// How many lines wait before a lane. Memory is bounded; and lanes drift apart, so that they rarely
+/// wait for one another at the invoice to which neighbouring lines belong.
+const WAITING_MAX: usize = 256;
 /// How many states a lane keeps. There are a few thousand stock codes; should a file have many more,
 /// they are loaded again now and then.
 const KNOWN_MAX: usize = 2_000;
