@@ -31,6 +31,10 @@ impl Source for EventStore {
     }
 }
 
+/// A page ends with the event that brings its payloads to so many bytes: memory is bounded whatever
+/// the size of events.
+const PAGE_BYTES_MAX: usize = 4 << 20;
+
 /// Reads on one session of its own: what it knows of the end of the log ends with the session.
 struct StoreReader {
     store: EventStore,
@@ -45,6 +49,7 @@ impl Reader for StoreReader {
         let rows = sqlx::query(include_str!("../sql/all_read.sql"))
             .bind(signed(after.get()))
             .bind(i32::try_from(limit).unwrap_or(i32::MAX))
+            .bind(i64::try_from(PAGE_BYTES_MAX).unwrap_or(i64::MAX))
             .bind(i32::from(filter.class.modulus()))
             .bind(i32::from(filter.class.remainder()))
             .bind(filter.categories.as_ref())
@@ -53,7 +58,9 @@ impl Reader for StoreReader {
             .await
             .map_err(|e| database("read settled events", e))?;
         let (head, events) = self.store.split(&mut self.conn, &rows).await?;
-        let full = events.len() >= limit as usize;
+        // As the function counts: the event that reaches a limit is the last of the page.
+        let bytes: usize = events.iter().map(|event| event.payload.get().len()).sum();
+        let full = events.len() >= limit as usize || bytes >= PAGE_BYTES_MAX;
         let through = match events.last() {
             Some(last) if full => last.position(),
             _ => Position::new(number(head.position)),

@@ -152,7 +152,7 @@ async fn the_rows_are_read_in_a_later_snapshot_than_the_bounds() {
     let ours = read_across_a_commit(
         "with gate as materialized (select pg_advisory_lock(77))
         select r.position from gate,
-            lateral foldlog.read_all_1(0, 10, 1, 0, '{}', '{}') r
+            lateral foldlog.read_all_1(0, 10, 1000000, 1, 0, '{}', '{}') r
         where r.event_id is not null",
     )
     .await;

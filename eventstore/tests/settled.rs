@@ -119,7 +119,7 @@ async fn a_reader_above_read_committed_is_refused() {
     }
     let mut session = bench.session().await;
     run(&mut session, "begin isolation level repeatable read; select 1").await;
-    let read = "select * from foldlog.read_all_1(0, 10, 1, 0, '{}', '{}')";
+    let read = "select * from foldlog.read_all_1(0, 10, 1000000, 1, 0, '{}', '{}')";
     assert_eq!(crate::support::refused(&mut session, read).await, "FL001");
     // foldlog's own sessions do not follow the database's default.
     let mut admin = bench.session().await;

@@ -32,14 +32,18 @@ declare
     setting constant text := 'foldlog.bound_' || of_log;
     hint constant text := current_setting(setting, true);
     xid constant text := pg_current_xact_id()::text;
+    the_store integer;
     bound bigint;
 begin
-    bound := foldlog.log_last(of_log);
+    select s.number, pg_sequence_last_value(l.position_sequence::regclass)
+    into strict the_store, bound
+    from foldlog.log l, foldlog.store s where l.number = of_log;
+    -- Null before the first position, and to a role without the privilege.
+    bound := coalesce(bound, foldlog.log_last(of_log));
     if hint ~ '^[0-9]{1,20}:[0-9]{1,13}$' and split_part(hint, ':', 1) = xid then
         bound := least(bound, split_part(hint, ':', 2)::bigint);
     end if;
-    perform pg_advisory_xact_lock_shared(
-        foldlog.lock_key((select s.number from foldlog.store s), of_log, bound));
+    perform pg_advisory_xact_lock_shared(foldlog.lock_key(the_store, of_log, bound));
     perform set_config(setting, xid || ':' || bound, true);
     return bound;
 end $$;

@@ -37,20 +37,35 @@ set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
-    store constant integer := (select s.number from foldlog.store s);
-    event_count constant integer := coalesce(cardinality(event_id), 0);
-    row_id bigint[];
-    row_version bigint[];
-    row_last_position bigint[];
-    row_slice smallint[];
-    -- Per stream entry: the outcome, and what the answer says.
-    result smallint[];
-    result_version bigint[];
-    result_first bigint[];
-    result_last bigint[];
-    result_reply json[];
-    drawn bigint[];
+    streams constant integer := coalesce(cardinality(stream_name), 0);
+    events constant integer := coalesce(cardinality(event_id), 0);
+    has_ids constant boolean := num_nonnulls(variadic request_id) > 0;
+    found record;
+    entry integer;
+    place integer;
+    drawn bigint;
     bound bigint;
+    failed boolean := false;
+    -- Per stream entry: the stream's row as it was locked, and where the next event goes. Requests
+    -- that share a stream count on in the first entry of it, its home.
+    row_id bigint[] := array_fill(null::bigint, array[streams]);
+    row_version bigint[] := array_fill(0::bigint, array[streams]);
+    row_slice smallint[] := array_fill(null::smallint, array[streams]);
+    home integer[] := array_fill(null::integer, array[streams]);
+    grown_version bigint[];
+    grown_first bigint[] := array_fill(null::bigint, array[streams]);
+    grown_last bigint[] := array_fill(null::bigint, array[streams]);
+    last_position bigint := 0;
+    -- Per stream entry: the answer.
+    result smallint[] := array_fill(0::smallint, array[streams]);
+    result_version bigint[];
+    result_first bigint[] := array_fill(null::bigint, array[streams]);
+    result_last bigint[] := array_fill(null::bigint, array[streams]);
+    result_reply json[] := array_fill(null::json, array[streams]);
+    -- Per event: where it goes; null for an event of a request that failed.
+    event_position bigint[] := array_fill(null::bigint, array[events]);
+    event_version bigint[] := array_fill(null::bigint, array[events]);
+    event_home integer[] := array_fill(null::integer, array[events]);
 begin
     perform foldlog.append_check(
         request_tenant, request_id, request_hash, request_reply, stream_request, stream_name,
@@ -63,69 +78,73 @@ begin
     end if;
 
     -- 1. Streams. Missing ones first, unless the expectation can't be met by a new one.
-    perform foldlog.stream_create(request_tenant, stream_request, stream_name, stream_expected)
-    from unnest(stream_request, stream_name, stream_expected) w(request, name, expected)
-    where w.expected in (-2, 0) and not exists (
-        select from foldlog.stream s where s.tenant = request_tenant[w.request] and s.name = w.name)
-    limit 1;
-
-    with locked as materialized (
-        select w.entry, s.id, s.version, s.last_position, s.slice
+    if -2 = any (stream_expected) or 0 = any (stream_expected) then
+        perform foldlog.stream_create(request_tenant, stream_request, stream_name, stream_expected)
+        from unnest(stream_request, stream_name, stream_expected) w(request, name, expected)
+        where w.expected in (-2, 0) and not exists (
+            select from foldlog.stream s
+            where s.tenant = request_tenant[w.request] and s.name = w.name)
+        limit 1;
+    end if;
+    for found in
+        select w.entry::integer as entry, s.id, s.version, s.last_position, s.slice
         from unnest(stream_request, stream_name) with ordinality w(request, name, entry)
         join foldlog.stream s on s.tenant = request_tenant[w.request] and s.name = w.name
         order by s.tenant, s.name
         for no key update of s
-    )
-    select array_agg(k.id order by e.entry), array_agg(coalesce(k.version, 0) order by e.entry),
-        array_agg(coalesce(k.last_position, 0) order by e.entry),
-        array_agg(k.slice order by e.entry), array_agg(0::smallint order by e.entry)
-    into row_id, row_version, row_last_position, row_slice, result
-    from generate_series(1, cardinality(stream_name)) e(entry)
-    left join locked k on k.entry = e.entry;
-
+    loop
+        row_id[found.entry] := found.id;
+        row_version[found.entry] := found.version;
+        row_slice[found.entry] := found.slice;
+        last_position := greatest(last_position, found.last_position);
+    end loop;
     result_version := row_version;
-    result_first := array_fill(null::bigint, array[cardinality(stream_name)]);
-    result_last := result_first;
-    result_reply := array_fill(null::json, array[cardinality(stream_name)]);
+    grown_version := row_version;
 
     -- 2. Repeats, by receipt. A lock for each id and no bucket: they come after the rows of streams,
     -- and two transactions that share nothing but a bucket could deadlock.
-    if num_nonnulls(variadic request_id) > 0 then
+    if has_ids then
         perform pg_advisory_xact_lock(k.key)
         from (
-            select distinct foldlog.lock_key(store, 4093, hashtextextended(
-                request_tenant[r.request::integer], hashtextextended(r.id::text, 0))) as key
+            select distinct foldlog.lock_key(
+                (select s.number from foldlog.store s), 4093, hashtextextended(
+                    request_tenant[r.request::integer], hashtextextended(r.id::text, 0))) as key
             from unnest(request_id) with ordinality r(id, request)
             where r.id is not null
             order by 1
         ) k;
-        select array_agg(coalesce(f.outcome, 0::smallint) order by e.entry),
-            array_agg(coalesce(f.version, row_version[e.entry]) order by e.entry),
-            array_agg(f.first_position order by e.entry),
-            array_agg(f.last_position order by e.entry),
-            array_agg(f.reply order by e.entry)
-        into result, result_version, result_first, result_last, result_reply
-        from (
-            select w.request, w.entry::integer as entry,
-                row_number() over (partition by w.request order by w.entry) as place
-            from unnest(stream_request) with ordinality w(request, entry)
-        ) e
-        left join lateral (
-            select case when q.content_hash = request_hash[e.request] then 1 else 3 end::smallint
-                    as outcome,
-                q.versions[e.place] as version, q.first_positions[e.place] as first_position,
-                q.last_positions[e.place] as last_position, q.reply
-            from foldlog.receipt q
-            where q.tenant = request_tenant[e.request] and q.id = request_id[e.request]
-        ) f on true;
+        for found in
+            select r.request, q.content_hash = r.hash as same, q.versions, q.first_positions,
+                q.last_positions, q.reply
+            from unnest(request_tenant, request_id, request_hash) with ordinality
+                r(tenant, id, hash, request)
+            join foldlog.receipt q on q.tenant = r.tenant and q.id = r.id
+        loop
+            place := 0;
+            for entry in 1 .. streams loop
+                if stream_request[entry] = found.request and not found.same then
+                    result[entry] := 3;
+                elsif stream_request[entry] = found.request then
+                    place := place + 1;
+                    result[entry] := 1;
+                    -- What it stands for may be told by a hash that leaves the streams open.
+                    result_version[entry] := coalesce(found.versions[place], row_version[entry]);
+                    result_first[entry] := found.first_positions[place];
+                    result_last[entry] := found.last_positions[place];
+                    result_reply[entry] := found.reply;
+                end if;
+            end loop;
+        end loop;
     end if;
 
     -- 3. Expectations.
-    if exists (
-        select from unnest(stream_expected, row_version, result) w(expected, version, result)
-        where w.result = 0 and (w.expected = -1 and w.version = 0
-            or w.expected >= 0 and w.expected <> w.version)
-    ) then
+    for entry in 1 .. streams loop
+        home[entry] := coalesce(array_position(row_id, row_id[entry]), entry);
+        failed := failed or result[entry] = 0 and (
+            stream_expected[entry] = -1 and row_version[entry] = 0
+            or stream_expected[entry] >= 0 and stream_expected[entry] <> row_version[entry]);
+    end loop;
+    if failed then
         select j.result, j.version, j.first_position, j.last_position
         into result, result_version, result_first, result_last
         from foldlog.append_judge(
@@ -133,79 +152,63 @@ begin
             row_id, row_version, result, result_version, result_first, result_last) j;
     end if;
 
-    if 0 = any (result) then
-        -- 4. The bound, after the last wait and before the first position.
-        if event_count > 0 then
-            bound := foldlog.bound_1(0);
-            drawn := array(
-                select nextval('foldlog.event_position')
-                from unnest(event_stream) e(entry) where result[e.entry] = 0);
-            if drawn[1] <= greatest(bound, (select max(p) from unnest(row_last_position) p)) then
-                raise exception 'position % was drawn again: bound %, last position of the streams %',
-                    drawn[1], bound, (select max(p) from unnest(row_last_position) p)
-                    using errcode = 'FL004',
-                          hint = 'The sequence foldlog.event_position was reset or changed.';
-            end if;
+    -- 4. The bound, after the last wait and before the first position. Versions count on from the
+    -- stream's row, in the order of the events.
+    for place in 1 .. events loop
+        entry := event_stream[place];
+        continue when result[entry] <> 0;
+        bound := coalesce(bound, foldlog.bound_1(0));
+        drawn := nextval('foldlog.event_position');
+        if drawn <= greatest(bound, last_position) then
+            raise exception 'position % was drawn again: bound %, last position of the streams %',
+                drawn, bound, last_position
+                using errcode = 'FL004',
+                      hint = 'The sequence foldlog.event_position was reset or changed.';
         end if;
+        last_position := drawn;
+        event_home[place] := home[entry];
+        grown_version[home[entry]] := grown_version[home[entry]] + 1;
+        grown_first[home[entry]] := coalesce(grown_first[home[entry]], drawn);
+        grown_last[home[entry]] := drawn;
+        event_position[place] := drawn;
+        event_version[place] := grown_version[home[entry]];
+        result_version[entry] := grown_version[home[entry]];
+        result_first[entry] := coalesce(result_first[entry], drawn);
+        result_last[entry] := drawn;
+    end loop;
 
-        -- 5. The rows, if there are any: an insert of none would need a bound, too. Versions count on
-        -- from the stream's row, in the order of the events.
-        if cardinality(drawn) > 0 then
-            with numbered as materialized (
-                select e.entry, e.id, e.type, e.payload, e.metadata, row_id[e.entry] as stream_id,
-                    drawn[row_number() over (order by e.place)] as position,
-                    row_version[e.entry]
-                        + row_number() over (partition by row_id[e.entry] order by e.place) as version
-                from unnest(event_stream, event_id, event_type, event_payload, event_metadata)
-                    with ordinality e(entry, id, type, payload, metadata, place)
-                where result[e.entry] = 0
-            ), inserted as (
-                insert into foldlog.event (
-                    position, stream_id, version, recorded_at, event_id, type_id, slice,
-                    payload, metadata)
-                select n.position, n.stream_id, n.version, clock_timestamp(), n.id, n.type,
-                    row_slice[n.entry], n.payload::json, n.metadata::json
-                from numbered n
-                order by n.position
-            ), grown as (
-                update foldlog.stream s
-                set version = g.version, last_position = g.last_position,
-                    first_position = coalesce(s.first_position, g.first_position)
-                from (
-                    select n.stream_id, max(n.version) as version, min(n.position) as first_position,
-                        max(n.position) as last_position
-                    from numbered n group by n.stream_id
-                ) g
-                where s.id = g.stream_id
-            ), answer as (
-                select n.entry, max(n.version) as version, min(n.position) as first_position,
-                    max(n.position) as last_position
-                from numbered n group by n.entry
-            )
-            select array_agg(coalesce(a.version, result_version[e.entry]) order by e.entry),
-                array_agg(coalesce(a.first_position, result_first[e.entry]) order by e.entry),
-                array_agg(coalesce(a.last_position, result_last[e.entry]) order by e.entry)
-            into result_version, result_first, result_last
-            from generate_series(1, cardinality(stream_name)) e(entry)
-            left join answer a on a.entry = e.entry;
-        end if;
+    -- 5. The rows, if there are any: an insert of none would need a bound, too.
+    if bound is not null then
+        insert into foldlog.event (
+            position, stream_id, version, recorded_at, event_id, type_id, slice, payload, metadata)
+        select e.position, row_id[e.home], e.version, clock_timestamp(), e.id, e.type,
+            row_slice[e.home], e.payload::json, e.metadata::json
+        from unnest(event_position, event_home, event_version, event_id, event_type, event_payload,
+            event_metadata) e(position, home, version, id, type, payload, metadata)
+        where e.position is not null;
+        update foldlog.stream s
+        set version = g.version, last_position = g.last_position,
+            first_position = coalesce(s.first_position, g.first_position)
+        from unnest(row_id, grown_version, grown_first, grown_last)
+            g(id, version, first_position, last_position)
+        where s.id = g.id and g.last_position is not null;
+    end if;
 
-        -- 6. Receipts.
-        if num_nonnulls(variadic request_id) > 0 then
-            insert into foldlog.receipt (
-                tenant, id, content_hash, versions, first_positions, last_positions, reply)
-            select request_tenant[e.request], request_id[e.request], request_hash[e.request],
-                array_agg(result_version[e.entry] order by e.entry),
-                array_agg(result_first[e.entry] order by e.entry),
-                array_agg(result_last[e.entry] order by e.entry),
-                request_reply[e.request]::json
-            from unnest(stream_request) with ordinality e(request, entry)
-            where request_id[e.request] is not null and result[e.entry] = 0
-            group by e.request
-            -- The bucket's lock excludes rivals, but an old snapshot does not show what they wrote:
-            -- at repeatable read this raises 40001, where a plain insert would raise 23505.
-            on conflict (tenant, id) do nothing;
-        end if;
+    -- 6. Receipts.
+    if has_ids and 0 = any (result) then
+        insert into foldlog.receipt (
+            tenant, id, content_hash, versions, first_positions, last_positions, reply)
+        select request_tenant[e.request], request_id[e.request], request_hash[e.request],
+            array_agg(result_version[e.entry] order by e.entry),
+            array_agg(result_first[e.entry] order by e.entry),
+            array_agg(result_last[e.entry] order by e.entry),
+            request_reply[e.request]::json
+        from unnest(stream_request) with ordinality e(request, entry)
+        where request_id[e.request] is not null and result[e.entry] = 0
+        group by e.request
+        -- The id's lock excludes rivals, but an old snapshot does not show what they wrote: at
+        -- repeatable read this raises 40001, where a plain insert would raise 23505.
+        on conflict (tenant, id) do nothing;
     end if;
 
     return query

@@ -13,6 +13,9 @@ declare
     requests constant integer := coalesce(cardinality(request_tenant), 0);
     streams constant integer := coalesce(cardinality(stream_name), 0);
     events constant integer := coalesce(cardinality(event_id), 0);
+    no_hash constant text := 'a request with an id needs a content hash';
+    no_id constant text :=
+        'a request without an id needs an event, and an exact version of each stream';
     problem text;
 begin
     if cardinality(request_id) is distinct from requests
@@ -35,18 +38,26 @@ begin
         or array_position(event_payload, null) is not null
     then
         problem := 'an append holds a null where a value must stand';
-    elsif exists (select from unnest(stream_request) r(n) where n is null or n not between 1 and requests)
-        or exists (select from unnest(event_stream) s(n) where n is null or n not between 1 and streams)
+    elsif not coalesce(1 <= all (stream_request) and requests >= all (stream_request), false)
+        or events > 0
+            and not coalesce(1 <= all (event_stream) and streams >= all (event_stream), false)
     then
         problem := 'an append names a request or a stream that it does not hold';
-    elsif exists (select from unnest(stream_expected) e(n) where n is null or n < -2) then
+    elsif not coalesce(-2 <= all (stream_expected), false) then
         problem := 'an expected version must be -2, -1, 0 or positive';
+    elsif requests = 1 then
+        -- The usual call, checked without a query.
+        if request_id[1] is not null and request_hash[1] is null then
+            problem := no_hash;
+        elsif request_id[1] is null and (events = 0 or not 0 <= all (stream_expected)) then
+            problem := no_id;
+        end if;
     elsif exists (
         select from unnest(request_id, request_hash) r(id, hash)
         where r.id is not null and r.hash is null)
     then
-        problem := 'a request with an id needs a content hash';
-    elsif requests > 1 and exists (
+        problem := no_hash;
+    elsif exists (
         select from unnest(request_tenant, request_id) r(tenant, id)
         where r.id is not null group by r.tenant, r.id having count(*) > 1)
     then
@@ -60,8 +71,9 @@ begin
                 select from unnest(stream_request, stream_expected) s(request, expected)
                 where s.request = r.n and s.expected < 0))
     ) then
-        problem := 'a request without an id needs an event, and an exact version of each stream';
-    elsif streams > 1 and exists (
+        problem := no_id;
+    end if;
+    if problem is null and streams > 1 and exists (
         -- Two requests may share a stream only if neither cares for its version.
         select from unnest(stream_request, stream_name, stream_expected) s(request, name, expected)
         group by request_tenant[s.request], s.name

@@ -1,9 +1,10 @@
 -- Reads. Each answers with a first row that holds no event: its position (and version) say how far
 -- the answer reaches. Events follow in order.
 
--- The settled order beyond a position. The first row's position is the settled one.
+-- The settled order beyond a position. The first row's position is the settled one. The answer ends
+-- with the event that reaches either limit.
 create function foldlog.read_all_1(
-    after_position bigint, events_max integer, modulus integer, remainder integer,
+    after_position bigint, events_max integer, bytes_max bigint, modulus integer, remainder integer,
     categories text[], kinds text[]
 ) returns table (
     "position" bigint, version bigint, tenant text, stream text, event_id uuid, type_id integer,
@@ -20,6 +21,7 @@ as $$
 declare
     settled constant bigint := foldlog.settled_1(0, after_position);
     types integer[];
+    bytes bigint := 0;
 begin
     return query select settled, 0::bigint, null::text, null::text, null::uuid, null::integer,
         null::json, null::json, null::timestamptz;
@@ -33,16 +35,21 @@ begin
             where (cardinality(categories) = 0 or c.name = any (categories))
                 and (cardinality(kinds) = 0 or t.name = any (kinds)));
     end if;
-    return query
-    select e.position, e.version, s.tenant, s.name, e.event_id, e.type_id, e.payload, e.metadata,
-        e.recorded_at
-    from foldlog.event e
-    join foldlog.stream s on s.id = e.stream_id
-    where e.position > after_position and e.position <= settled
-        and (types is null or e.type_id = any (types))
-        and (modulus = 1 or e.slice & (modulus - 1) = remainder)
-    order by e.position
-    limit events_max;
+    for "position", version, tenant, stream, event_id, type_id, payload, metadata, recorded_at in
+        select e.position, e.version, s.tenant, s.name, e.event_id, e.type_id, e.payload, e.metadata,
+            e.recorded_at
+        from foldlog.event e
+        join foldlog.stream s on s.id = e.stream_id
+        where e.position > after_position and e.position <= settled
+            and (types is null or e.type_id = any (types))
+            and (modulus = 1 or e.slice & (modulus - 1) = remainder)
+        order by e.position
+        limit events_max
+    loop
+        return next;
+        bytes := bytes + octet_length(payload::text);
+        exit when bytes >= bytes_max;
+    end loop;
 end $$;
 
 -- A stream beyond a version and a position, in the caller's snapshot. The first row's version and

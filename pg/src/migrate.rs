@@ -100,10 +100,7 @@ impl<'a> Migrator<'a> {
                 .await
                 .map_err(|e| database(what(), e))?;
         }
-        sqlx::raw_sql(migration.sql)
-            .execute(&mut *tx)
-            .await
-            .map_err(|e| database(what(), e))?;
+        sqlx::raw_sql(migration.sql).execute(&mut *tx).await.map_err(|e| database(what(), e))?;
         sqlx::query(include_str!("../sql/migration_record.sql"))
             .bind(set.name)
             .bind(number)

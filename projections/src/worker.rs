@@ -17,11 +17,17 @@ use crate::stage::{Failure, Stage};
 
 const PAGE_EVENTS: u32 = 2_000;
 /// While it catches up, a worker commits when it has gathered so many events …
-const BATCH_EVENTS: usize = 20_000;
+const BATCH_EVENTS: usize = 5_000;
 /// … or so many bytes of payload …
-const BATCH_BYTES: usize = 8 << 20;
+const BATCH_BYTES: usize = 4 << 20;
 /// … or for so long; and without events it moves its checkpoint no more often than this.
 const BATCH_TIME: Duration = Duration::from_secs(1);
+/// A round that followed the one before at once would fetch and commit a handful of events. So a
+/// worker rests for a few times as long as its last round took: next to nothing on a server at ease,
+/// longer on one that is busy, where larger batches relieve it. After a pause there is no rest, nor
+/// while somebody waits.
+const REST_FACTOR: u32 = 4;
+const REST_MAX: Duration = Duration::from_millis(100);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -93,8 +99,9 @@ impl Worker {
 
     async fn session(&mut self, stop: &CancellationToken) -> Result<End, Failure> {
         let mut session = self.open().await?;
+        let hurry = self.shared.progress.hurry(self.claim.name, self.claim.class);
         loop {
-            let woken = self.shared.source.woken();
+            let (woken, begun) = (self.shared.source.woken(), Instant::now());
             let page = session.reader.page(&session.filter, session.seen, PAGE_EVENTS);
             let Some(page) = stop.run_until_cancelled(page).await else {
                 return Ok(End::Shutdown);
@@ -109,7 +116,16 @@ impl Worker {
             if page.more && !stop.is_cancelled() {
                 continue;
             }
-            if stop.run_until_cancelled(woken).await.is_none() {
+            let rest = (begun.elapsed() * REST_FACTOR).min(REST_MAX);
+            let rested = tokio::time::sleep(rest);
+            let next = async {
+                woken.await;
+                tokio::select! {
+                    () = rested => {}
+                    () = hurry.notified() => {}
+                }
+            };
+            if stop.run_until_cancelled(next).await.is_none() {
                 return Ok(End::Shutdown);
             }
         }
