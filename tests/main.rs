@@ -9,6 +9,7 @@ mod commands;
 mod conflicts;
 mod lifecycle;
 mod receipts;
+mod retail;
 mod ui;
 mod views;
 mod within;

@@ -14,7 +14,7 @@ use crate::support::database;
 const GOLDEN: [(&str, &str, &str); 7] = [
     (
         "all_read",
-        "int8 int4 int4 int4 _text _text",
+        "int8 int4 int8 int4 int4 _text _text",
         "position:int8 version:int8 tenant:text stream:text event_id:uuid type_id:int4 \
          payload:json metadata:json recorded_us:int8",
     ),
