@@ -10,6 +10,5 @@ mod conflicts;
 mod lifecycle;
 mod receipts;
 mod retail;
-mod ui;
 mod views;
 mod within;

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
@@ -27,12 +28,23 @@ fn part(folder: &Path) -> PathBuf {
     path
 }
 
-/// The example as cargo has built it beside this test: `cargo test` without a choice of targets does.
+/// The example, built as the tests are: cargo builds it with them only as a test of itself.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--locked", "--all-features", "--example", "retail"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status()
+            .unwrap();
+        assert!(built.success());
+        let test = std::env::current_exe().unwrap();
+        test.parent().unwrap().parent().unwrap().join("examples/retail")
+    })
+}
+
 fn retail(database: &TestDatabase, input: &Path) -> Command {
-    let test = std::env::current_exe().unwrap();
-    let program = test.parent().unwrap().parent().unwrap().join("examples/retail");
-    assert!(program.exists(), "{} is missing: cargo build --example retail", program.display());
-    let mut command = Command::new(program);
+    let mut command = Command::new(program());
     command.env("DATABASE_URL", database.url()).arg("--json").arg("--input").arg(input);
     command.stdout(Stdio::piped()).stderr(Stdio::null());
     command

@@ -1,4 +1,4 @@
--- all_read: the settled order beyond a position; the first row says how far it is settled.
+-- all_read: the settled order beyond a position; the last row says how far the answer reaches.
 -- $1 position, $2 limit in events, $3 in bytes, $4 modulus and $5 remainder of the slices,
 -- $6 categories, $7 types.
 -- Locks: none. Index: the primary key of each segment.

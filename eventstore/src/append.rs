@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use foldlog_core::{Error, ErrorKind, Expected, Position, StreamName, Token};
-use foldlog_pg::{database, sqlstate};
+use foldlog_pg::{constraint, database, sqlstate};
 use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
@@ -276,7 +276,8 @@ fn expected_number(expected: Expected) -> i64 {
 
 /// Whether a row found no segment: the segments made ahead were used up.
 fn is_missing_segment(error: &Error) -> bool {
-    sqlstate(error) == Some("23514")
+    // A violated check has the same code, and a name.
+    sqlstate(error) == Some("23514") && constraint(error).is_none()
 }
 
 pub(crate) fn number(value: i64) -> u64 {

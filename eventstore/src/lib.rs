@@ -16,7 +16,9 @@ mod subscription;
 mod wake;
 
 pub use append::{AppendError, Appended, StreamAppended};
-pub use limits::{APPEND_BYTES_MAX, APPEND_EVENTS_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX};
+pub use limits::{
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX, METADATA_BYTES_MAX,
+};
 pub use read::StreamPage;
 pub use request::{IntoEvents, Request, StreamEvents, any, exists, no_stream};
 pub use store::{EventStore, Receipt};

@@ -4,6 +4,8 @@ use foldlog_core::{Error, ErrorKind};
 
 /// The largest payload of one event, in bytes.
 pub const EVENT_BYTES_MAX: usize = 1 << 20;
+/// The largest metadata of an append, in bytes: each of its events carries it.
+pub const METADATA_BYTES_MAX: usize = 16 << 10;
 /// The deepest nesting of arrays and objects in a payload.
 pub const EVENT_DEPTH_MAX: usize = 64;
 /// The most events of one append.

@@ -75,7 +75,11 @@ impl EventStore {
             .fetch_all(&mut *conn)
             .await
             .map_err(|e| database(format!("read stream {stream}"), e))?;
-        let (head, events) = self.split(conn, &rows).await?;
+        let Some((head, rows)) = rows.split_first() else {
+            return Err(Error::new(ErrorKind::Internal, "a read answered without its first row"));
+        };
+        let head = Head::read(head).map_err(|e| database(format!("read stream {stream}"), e))?;
+        let events = self.events(conn, rows).await?;
         let last = events.last().map_or(after_version, |event| event.version);
         Ok(StreamPage {
             version: number(head.version),
@@ -85,17 +89,12 @@ impl EventStore {
         })
     }
 
-    /// The first row, and the events of the others.
-    pub(crate) async fn split(
+    pub(crate) async fn events(
         &self,
         conn: &mut PgConnection,
         rows: &[PgRow],
-    ) -> Result<(Head, Vec<RawEvent>), Error> {
+    ) -> Result<Vec<RawEvent>, Error> {
         let what = "read events";
-        let Some((head, rows)) = rows.split_first() else {
-            return Err(Error::new(ErrorKind::Internal, "a read answered without its first row"));
-        };
-        let head = Head::read(head).map_err(|e| database(what, e))?;
         let mut events = Vec::with_capacity(rows.len());
         for row in rows {
             let type_id: i32 = row.try_get(5).map_err(|e| database(what, e))?;
@@ -104,7 +103,7 @@ impl EventStore {
             }
             events.push(self.event(row, type_id)?);
         }
-        Ok((head, events))
+        Ok(events)
     }
 
     fn event(&self, row: &PgRow, type_id: i32) -> Result<RawEvent, Error> {
@@ -136,13 +135,14 @@ impl EventStore {
     }
 }
 
+/// The row that holds no event: how far an answer reaches.
 pub(crate) struct Head {
     pub(crate) position: i64,
-    version: i64,
+    pub(crate) version: i64,
 }
 
 impl Head {
-    fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
+    pub(crate) fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self { position: row.try_get(0)?, version: row.try_get(1)? })
     }
 }

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::limits::{check_append, check_json};
+use crate::limits::{METADATA_BYTES_MAX, check_append, check_json};
 
 /// Events for one stream, and what is expected of it.
 ///
@@ -195,6 +195,13 @@ impl Request {
         self.metadata = metadata.encode();
         if let Some(json) = &self.metadata {
             check_json("metadata", "any", json)?;
+            if json.len() > METADATA_BYTES_MAX {
+                return Err(invalid(format!(
+                    "the metadata of an append has {} bytes, the limit is {METADATA_BYTES_MAX}: each \
+                     of its events carries it",
+                    json.len()
+                )));
+            }
         }
         Ok(self)
     }

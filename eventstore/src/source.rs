@@ -1,12 +1,12 @@
 //! The store as a source of settled events.
 
 use async_trait::async_trait;
-use foldlog_core::{BoxFuture, Error, Filter, Page, Position, Reader, Source, StoreId};
+use foldlog_core::{BoxFuture, Error, ErrorKind, Filter, Page, Position, Reader, Source, StoreId};
 use foldlog_pg::{database, settled};
 use sqlx::PgConnection;
 
 use crate::append::number;
-use crate::read::signed;
+use crate::read::{Head, signed};
 use crate::store::EventStore;
 
 #[async_trait]
@@ -57,14 +57,12 @@ impl Reader for StoreReader {
             .fetch_all(&mut self.conn)
             .await
             .map_err(|e| database("read settled events", e))?;
-        let (head, events) = self.store.split(&mut self.conn, &rows).await?;
-        // As the function counts: the event that reaches a limit is the last of the page.
-        let bytes: usize = events.iter().map(|event| event.payload.get().len()).sum();
-        let full = events.len() >= limit as usize || bytes >= PAGE_BYTES_MAX;
-        let through = match events.last() {
-            Some(last) if full => last.position(),
-            _ => Position::new(number(head.position)),
+        let Some((end, rows)) = rows.split_last() else {
+            return Err(Error::new(ErrorKind::Internal, "a read answered without its last row"));
         };
-        Ok(Page { events, through: through.max(after), more: full })
+        let end = Head::read(end).map_err(|e| database("read settled events", e))?;
+        let events = self.store.events(&mut self.conn, rows).await?;
+        let through = Position::new(number(end.position)).max(after);
+        Ok(Page { events, through, more: end.version == 1 })
     }
 }

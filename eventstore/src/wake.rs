@@ -57,7 +57,7 @@ impl Wake {
         while shutdown.run_until_cancelled(self.untold.notified()).await.is_some() {
             let told = sqlx::query(include_str!("../sql/wake_notify.sql"))
                 .bind(&self.process)
-                .execute(db.pool())
+                .execute(db.own_pool())
                 .await;
             if let Err(error) = told {
                 tracing::debug!(%error, "other processes were not woken; they poll");

@@ -50,6 +50,11 @@ pub async fn lags(app: &App, position: u64) -> Result<Vec<Lag>, Failure> {
     let mut lags = Vec::with_capacity(NAMES.len());
     for name in NAMES {
         let mut behind = 0;
+        if !classes.iter().any(|class| class.projection == name) {
+            return Err(
+                format!("the read model {name} was retired by somebody else: run again.").into()
+            );
+        }
         for class in classes.iter().filter(|class| class.projection == name) {
             if let Some((_, why)) = &class.stopped {
                 return Err(format!(

@@ -35,7 +35,7 @@ end $$;
 create function foldlog.segment_name(the_log foldlog.log, k bigint) returns text
 language sql immutable
 begin atomic
-    select the_log.segment_parent || '_' || lpad(k::text, 6, '0');
+    select the_log.segment_parent || '_' || lpad(k::text, greatest(6, length(k::text)), '0');
 end;
 
 create function foldlog.segment_create(the_log foldlog.log, segment text, k bigint) returns void

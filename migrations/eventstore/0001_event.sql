@@ -18,7 +18,9 @@ create table foldlog.event_type (
 create table foldlog.stream (
     id bigint generated always as identity primary key,
     tenant text collate "C" not null check (octet_length(tenant) <= 255),
-    name text collate "C" not null check (octet_length(name) between 3 and 255),
+    -- category-key, or no reader could make sense of it.
+    name text collate "C" not null
+        check (octet_length(name) <= 255 and name ~ '^[^-]+-.'),
     category_id integer not null,
     slice smallint not null check (slice between 0 and 1023),
     state smallint not null default 0,

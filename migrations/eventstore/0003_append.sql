@@ -51,7 +51,10 @@ declare
     row_id bigint[] := array_fill(null::bigint, array[streams]);
     row_version bigint[] := array_fill(0::bigint, array[streams]);
     row_slice smallint[] := array_fill(null::smallint, array[streams]);
+    row_category integer[] := array_fill(null::integer, array[streams]);
     home integer[] := array_fill(null::integer, array[streams]);
+    pending integer := 0;
+    inserted integer;
     grown_version bigint[];
     grown_first bigint[] := array_fill(null::bigint, array[streams]);
     grown_last bigint[] := array_fill(null::bigint, array[streams]);
@@ -87,7 +90,8 @@ begin
         limit 1;
     end if;
     for found in
-        select w.entry::integer as entry, s.id, s.version, s.last_position, s.slice
+        select w.entry::integer as entry, s.id, s.version, s.last_position, s.slice,
+            s.category_id
         from unnest(stream_request, stream_name) with ordinality w(request, name, entry)
         join foldlog.stream s on s.tenant = request_tenant[w.request] and s.name = w.name
         order by s.tenant, s.name
@@ -96,6 +100,7 @@ begin
         row_id[found.entry] := found.id;
         row_version[found.entry] := found.version;
         row_slice[found.entry] := found.slice;
+        row_category[found.entry] := found.category_id;
         last_position := greatest(last_position, found.last_position);
     end loop;
     result_version := row_version;
@@ -166,6 +171,7 @@ begin
                       hint = 'The sequence foldlog.event_position was reset or changed.';
         end if;
         last_position := drawn;
+        pending := pending + 1;
         event_home[place] := home[entry];
         grown_version[home[entry]] := grown_version[home[entry]] + 1;
         grown_first[home[entry]] := coalesce(grown_first[home[entry]], drawn);
@@ -185,7 +191,14 @@ begin
             row_slice[e.home], e.payload::json, e.metadata::json
         from unnest(event_position, event_home, event_version, event_id, event_type, event_payload,
             event_metadata) e(position, home, version, id, type, payload, metadata)
+        join foldlog.event_type t on t.id = e.type and t.category_id = row_category[e.home]
         where e.position is not null;
+        -- An event that no reader could decode, or that readers of its category would pass over.
+        get diagnostics inserted = row_count;
+        if inserted <> pending then
+            raise exception 'an event type does not exist, or is not of its stream''s category'
+                using errcode = 'FL006';
+        end if;
         update foldlog.stream s
         set version = g.version, last_position = g.last_position,
             first_position = coalesce(s.first_position, g.first_position)

@@ -1,8 +1,9 @@
--- Reads. Each answers with a first row that holds no event: its position (and version) say how far
--- the answer reaches. Events follow in order.
+-- Reads. Each answers with one row that holds no event and says how far the answer reaches, and with
+-- the events in order.
 
--- The settled order beyond a position. The first row's position is the settled one. The answer ends
--- with the event that reaches either limit.
+-- The settled order beyond a position. The answer ends with the event that reaches either limit, or
+-- with the settled position. The last row holds no event: every event up to its position is in the
+-- answer, and its version is 1 if it ended at a limit.
 create function foldlog.read_all_1(
     after_position bigint, events_max integer, bytes_max bigint, modulus integer, remainder integer,
     categories text[], kinds text[]
@@ -21,13 +22,12 @@ as $$
 declare
     settled constant bigint := foldlog.settled_1(0, after_position);
     types integer[];
+    events integer := 0;
     bytes bigint := 0;
+    reached bigint;
+    ended_at_limit bigint := 0;
 begin
-    return query select settled, 0::bigint, null::text, null::text, null::uuid, null::integer,
-        null::json, null::json, null::timestamptz;
-    if settled <= after_position then
-        return;
-    end if;
+    reached := greatest(settled, after_position);
     -- Looked up after the settled position: the type of every settled event is committed by now.
     if cardinality(categories) > 0 or cardinality(kinds) > 0 then
         types := array(
@@ -47,9 +47,16 @@ begin
         limit events_max
     loop
         return next;
-        bytes := bytes + octet_length(payload::text);
-        exit when bytes >= bytes_max;
+        events := events + 1;
+        bytes := bytes + octet_length(payload::text) + coalesce(octet_length(metadata::text), 0);
+        if events = events_max or bytes >= bytes_max then
+            reached := "position";
+            ended_at_limit := 1;
+            exit;
+        end if;
     end loop;
+    return query select reached, ended_at_limit, null::text, null::text, null::uuid, null::integer,
+        null::json, null::json, null::timestamptz;
 end $$;
 
 -- A stream beyond a version and a position, in the caller's snapshot. The first row's version and

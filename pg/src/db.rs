@@ -25,6 +25,8 @@ pub struct Db {
 
 struct Inner {
     pool: PgPool,
+    // The same, unless the pool is the user's.
+    own_pool: PgPool,
     endpoint: Endpoint,
     direct: Endpoint,
     description: String,
@@ -102,7 +104,9 @@ impl Db {
         Ok(Self::new(opened.pool, endpoint, direct, description, None))
     }
 
-    /// Works with the user's pool. Its connect options serve for foldlog's own sessions too.
+    /// Works beside the user's pool. foldlog's own statements run in a pool of its own, with the same
+    /// options and at most as many connections: in a pool of yours, a `begin` that was cancelled
+    /// half-way can leave a connection inside a transaction that nobody commits.
     ///
     /// # Errors
     ///
@@ -117,13 +121,28 @@ impl Db {
         drop(connection);
         facts.judge(&endpoint.to_string(), Target::ReadWrite)?;
         let description = format!("PostgreSQL {} at {endpoint}", first_word(&facts.version));
-        Ok(Self::new(pool, endpoint, None, description, None))
+        let own_pool = pool
+            .options()
+            .clone()
+            .min_connections(0)
+            .after_release(|connection, _| Box::pin(is_clean(connection)))
+            .connect_lazy_with((*pool.connect_options()).clone());
+        let (direct, server) = (endpoint.clone(), Mutex::new(None));
+        Ok(Self {
+            inner: Arc::new(Inner { pool, own_pool, endpoint, direct, description, server }),
+        })
     }
 
     /// The pool, for the user's own statements and transactions.
     #[must_use]
     pub fn pool(&self) -> &PgPool {
         &self.inner.pool
+    }
+
+    /// The pool for foldlog's own statements, of which no connection is ever left in a transaction.
+    #[must_use]
+    pub fn own_pool(&self) -> &PgPool {
+        &self.inner.own_pool
     }
 
     /// A connection outside the pool that belongs to the caller, who closes it after an error or a
@@ -175,6 +194,7 @@ impl Db {
     /// Closes the pool for all clones and lets go of the private server, which the last of all
     /// processes stops. Dropping the last clone does the same, without waiting for open work.
     pub async fn close(self) {
+        self.inner.own_pool.close().await;
         self.inner.pool.close().await;
         let server = self.inner.server.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(server) = server
@@ -193,7 +213,8 @@ impl Db {
     ) -> Self {
         let direct = direct.unwrap_or_else(|| endpoint.clone());
         let server = Mutex::new(server);
-        Self { inner: Arc::new(Inner { pool, endpoint, direct, description, server }) }
+        let own_pool = pool.clone();
+        Self { inner: Arc::new(Inner { pool, own_pool, endpoint, direct, description, server }) }
     }
 
     /// A pool on the first host that serves.

@@ -14,4 +14,4 @@ pub use db::Db;
 pub use listen::Listener;
 pub use migrate::Migrator;
 pub use server::{PrivateServer, ServerOptions};
-pub use sqlstate::{database, driver, sqlstate};
+pub use sqlstate::{constraint, database, driver, sqlstate};

@@ -66,6 +66,12 @@ pub fn sqlstate(error: &Error) -> Option<&str> {
     Some(&answer.code)
 }
 
+/// The constraint that was violated, if the server named one.
+#[must_use]
+pub fn constraint(error: &Error) -> Option<&str> {
+    error.source()?.downcast_ref::<Answer>()?.constraint.as_deref()
+}
+
 fn answered(what: &dyn Display, code: &str, message: &str, constraint: Option<&str>) -> Error {
     let (kind, remedy) = reaction(code);
     let mut text = format!("{what}: ");
@@ -78,7 +84,8 @@ fn answered(what: &dyn Display, code: &str, message: &str, constraint: Option<&s
         text.push_str("; ");
         text.push_str(remedy);
     }
-    Error::new(kind, text).with_source(Answer { code: code.to_owned() })
+    let constraint = constraint.map(ToOwned::to_owned);
+    Error::new(kind, text).with_source(Answer { code: code.to_owned(), constraint })
 }
 
 /// How to react to a code, and what to tell the operator.
@@ -87,7 +94,12 @@ fn reaction(code: &str) -> (ErrorKind, &'static str) {
     match code {
         "40001" | "40P01" => (K::Retry, ""),
         "55P03" => (K::Busy, ""),
-        "57P01" | "57P02" | "57P03" | "57P05" | "53300" => (K::Unavailable, ""),
+        "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "53300" => (K::Unavailable, ""),
+        "53200" => (
+            K::Unavailable,
+            "if it is the table of locks: fewer appends in one transaction, or a higher \
+             max_locks_per_transaction",
+        ),
         "28P01" => (K::Setup, "check the password (PGPASSWORD, the URL or the passfile)"),
         "28000" => (K::Setup, "check the role, and the server's pg_hba.conf"),
         "3D000" => (K::Setup, "create the database, or name another one"),
@@ -103,7 +115,8 @@ fn reaction(code: &str) -> (ErrorKind, &'static str) {
         }
         "FL004" => (K::Internal, "keep the server's log and report it"),
         "FL005" | "FL006" => (K::Invalid, ""),
-        _ if code.starts_with("08") => (K::Unavailable, ""),
+        // No connection, no resources, trouble outside of PostgreSQL: all of it may pass.
+        _ if ["08", "53", "58"].iter().any(|class| code.starts_with(class)) => (K::Unavailable, ""),
         _ => (K::Internal, ""),
     }
 }
@@ -118,6 +131,7 @@ fn quotes_no_value(code: &str) -> bool {
 /// The cause that is kept: the SQLSTATE, for those who want to branch on it.
 struct Answer {
     code: String,
+    constraint: Option<String>,
 }
 
 impl Display for Answer {

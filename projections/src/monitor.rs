@@ -1,6 +1,6 @@
 //! The monitor: says which views nobody works on, before somebody wonders why one is empty.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use foldlog_core::Error;
@@ -14,27 +14,26 @@ const LOOK: Duration = Duration::from_secs(3);
 /// Warnings of one and the same view come once in so many looks.
 const REMIND: u32 = 20;
 
-pub(crate) async fn run(db: &Db, shutdown: &CancellationToken) {
-    let mut before = BTreeSet::new();
-    let mut warned = BTreeSet::new();
+pub(crate) async fn run(db: &Db, registered: &[&str], shutdown: &CancellationToken) {
+    let mut before: BTreeSet<String> = BTreeSet::new();
+    let mut warned: BTreeSet<String> = BTreeSet::new();
     for look in 0_u32.. {
         if look % REMIND == 0 {
             warned.clear();
         }
-        match unowned(db).await {
+        match unowned(db, registered).await {
             Ok(now) => {
-                for view in now.intersection(&before) {
+                for (view, free) in now.iter().filter(|(view, _)| before.contains(*view)) {
                     if warned.insert(view.clone()) {
                         tracing::warn!(
-                            view = %view.0,
-                            "no live worker owns view {} ({}): what it shows grows stale. Start a \
-                             process that registers it, or retire it",
-                            view.0, view.1
+                            view,
+                            "no live worker owns view {view} ({free}): what it shows grows stale. \
+                             Start a process that registers it, or retire it"
                         );
                     }
                 }
-                warned.retain(|view| now.contains(view));
-                before = now;
+                warned.retain(|view| now.contains_key(view));
+                before = now.into_keys().collect();
             }
             Err(error) => tracing::debug!(%error, "the monitor could not look"),
         }
@@ -44,19 +43,23 @@ pub(crate) async fn run(db: &Db, shutdown: &CancellationToken) {
     }
 }
 
-/// The live projections with a class that no lease covers, and how many of its classes those are.
-async fn unowned(db: &Db) -> Result<BTreeSet<(String, String)>, Error> {
-    let mut conn = db.pool().acquire().await.map_err(|e| database("look at the leases", e))?;
+/// The projections that are live, or registered here, with a class that no lease covers; and how many
+/// of its classes those are.
+async fn unowned(db: &Db, registered: &[&str]) -> Result<BTreeMap<String, String>, Error> {
+    let mut conn = db.own_pool().acquire().await.map_err(|e| database("look at the leases", e))?;
     let statuses = checkpoint::statuses(&mut conn, None).await?;
-    let names: BTreeSet<&str> = statuses.iter().map(|s| s.projection.as_str()).collect();
-    let mut unowned = BTreeSet::new();
+    let live = statuses.iter().map(|status| status.projection.as_str());
+    let names: BTreeSet<&str> = live.chain(registered.iter().copied()).collect();
+    let mut unowned = BTreeMap::new();
     for name in names {
-        let all = statuses.iter().filter(|s| s.projection == name);
+        let all = statuses.iter().filter(|status| status.projection == name);
         // What stopped at an event has said so itself, and nobody is meant to own it.
         let free = all.clone().filter(|s| s.owner.is_none() && s.stopped.is_none()).count();
-        if free > 0 {
-            let classes = format!("{free} of {} slice classes", all.count());
-            unowned.insert((name.to_owned(), classes));
+        let all = all.count();
+        if all == 0 {
+            unowned.insert(name.to_owned(), "it was retired".to_owned());
+        } else if free > 0 {
+            unowned.insert(name.to_owned(), format!("{free} of {all} slice classes"));
         }
     }
     Ok(unowned)

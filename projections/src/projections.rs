@@ -99,7 +99,8 @@ impl Projections {
     /// Warns, until `shutdown`, of every view that is live or registered here and that no live
     /// worker owns.
     pub async fn watch(&self, shutdown: CancellationToken) {
-        monitor::run(&self.0.db, &shutdown).await;
+        let registered: Vec<_> = self.0.registered.iter().map(|one| one.name()).collect();
+        monitor::run(&self.0.db, &registered, &shutdown).await;
     }
 
     /// A registered view, read for a tenant.
@@ -137,7 +138,7 @@ impl Projections {
 
 impl Inner {
     pub(crate) async fn conn(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, Error> {
-        self.db.pool().acquire().await.map_err(|e| database("take a connection of the pool", e))
+        self.db.own_pool().acquire().await.map_err(|e| database("take a connection of the pool", e))
     }
 
     pub(crate) fn registered(&self, name: &str) -> Result<&Arc<Registered>, Error> {

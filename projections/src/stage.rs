@@ -29,8 +29,13 @@ pub(crate) enum Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        // A server that takes no writes for a while, with a full disk for one, is no event's fault.
+        let read_only = foldlog_pg::sqlstate(&error) == Some("25006");
+        if error.is_retryable() || read_only {
+            return Self::Transient(error);
+        }
         // Only the sentence: a cause from serde may quote the payload.
-        if error.is_retryable() { Self::Transient(error) } else { Self::Poison(error.to_string()) }
+        Self::Poison(error.to_string())
     }
 }
 

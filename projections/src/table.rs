@@ -23,6 +23,9 @@ pub(crate) struct Table {
     pub(crate) save: String,
     /// $1 tenants, $2 rows that hold the keys.
     pub(crate) delete: String,
+    /// $1 tenant, $2 row that holds the key, $3-$4 projection, version -> row; no row of the answer if
+    /// the version is not at work any more.
+    pub(crate) read: String,
     /// $1 tenant, $2 row that holds the key, $3-$6 projection, version, modulus, remainder ->
     /// position of the checkpoint, row, version: all of one snapshot; none if the version is not
     /// at work any more.
@@ -126,6 +129,12 @@ impl Parts {
             delete: format!(
                 "delete from {table} t using (select s.tenant, {key_values} {keyed}) r \
                  where t.tenant = r.tenant and {same_key}"
+            ),
+            read: format!(
+                "select t.foldlog_row from foldlog.projection p \
+                 cross join json_populate_record(null::{table}, $2::json) r \
+                 left join {table} t on t.tenant = $1 and {same_key} \
+                 where p.name = $3 and p.version = $4 and p.state in ('building', 'live')"
             ),
             read_at_checkpoint: format!(
                 "select c.position, t.foldlog_row, t.foldlog_version from foldlog.checkpoint c \

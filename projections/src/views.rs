@@ -102,18 +102,20 @@ where
 
     async fn row(&self, key: &V::Key) -> Result<Option<V>, Error> {
         let table = self.table()?;
-        let key_json = encode_key::<V>(key)?;
+        let name = self.inner.registered(V::NAME)?.name;
         let mut conn = self.inner.conn().await?;
-        let row = sqlx::query(AssertSqlSafe(table.load.clone()))
-            .bind(vec![self.tenant.as_str()])
-            .bind(vec![key_json])
+        let row = sqlx::query(AssertSqlSafe(table.read.clone()))
+            .bind(self.tenant.as_str())
+            .bind(encode_key::<V>(key)?)
+            .bind(name.name)
+            .bind(name.version)
             .fetch_optional(&mut *conn)
             .await
             .map_err(unreadable::<V>)?;
-        let Some(row) = row else { return Ok(None) };
-        let json: &str =
-            row.try_get_unchecked(1).map_err(|e| database(format!("read view {}", V::NAME), e))?;
-        decode(json).map(Some)
+        let Some(row) = row else { return Err(gone::<V>()) };
+        let json: Option<&str> =
+            row.try_get_unchecked(0).map_err(|e| database(format!("read view {}", V::NAME), e))?;
+        json.map(decode).transpose()
     }
 
     async fn stored(&self, key: &V::Key, stream: &StreamName) -> Result<Stored<V>, Error> {
@@ -134,16 +136,7 @@ where
             .fetch_optional(&mut *conn)
             .await
             .map_err(unreadable::<V>)?;
-        let Some(row) = row else {
-            return Err(Error::new(
-                ErrorKind::Setup,
-                format!(
-                    "version {} of view {} was retired, or another version took its place",
-                    V::VERSION,
-                    V::NAME
-                ),
-            ));
-        };
+        let Some(row) = row else { return Err(gone::<V>()) };
         let position: i64 = row.try_get(0).map_err(|e| database(what(), e))?;
         let json: Option<&str> = row.try_get_unchecked(1).map_err(|e| database(what(), e))?;
         let version: Option<i64> = row.try_get(2).map_err(|e| database(what(), e))?;
@@ -163,6 +156,18 @@ where
             )
         })
     }
+}
+
+/// This version of the view is not at work: what stands in its table is another's.
+fn gone<V: Fold>() -> Error {
+    Error::new(
+        ErrorKind::Setup,
+        format!(
+            "version {} of view {} was retired, or another version took its place",
+            V::VERSION,
+            V::NAME
+        ),
+    )
 }
 
 /// Why the table of a view was not read: it may be gone, which is no matter of migrations.

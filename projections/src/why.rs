@@ -47,6 +47,8 @@ pub enum Why {
         /// Who left it open.
         holder: String,
     },
+    /// The database did not answer in time.
+    Unanswered,
     /// A worker is on its way.
     CatchingUp {
         /// The process that works on it.
@@ -72,6 +74,7 @@ impl fmt::Display for Why {
                  not `.without_workers()`"
             ),
             Self::OpenAppend { holder } => write!(f, "readers wait behind {holder}"),
+            Self::Unanswered => f.write_str("the database does not answer in time"),
             Self::CatchingUp { owner, positions } => {
                 write!(f, "worker {owner} is catching up, {positions} positions to go")
             }

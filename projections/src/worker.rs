@@ -2,18 +2,20 @@
 
 mod bisect;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use foldlog_core::{Error, Filter, Position, RawEvent, Reader, Source};
+use foldlog_core::{Error, ErrorKind, Filter, Position, RawEvent, Reader, Source};
 use foldlog_pg::Db;
+use futures_util::FutureExt as _;
 use sqlx::{Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
 
 use crate::checkpoint::Claim;
 use crate::progress::Progress;
 use crate::registered::Registered;
-use crate::stage::{Failure, Stage};
+use crate::stage::{Failure, Stage, panicked};
 
 const PAGE_EVENTS: u32 = 2_000;
 /// While it catches up, a worker commits when it has gathered so many events …
@@ -28,6 +30,8 @@ const BATCH_TIME: Duration = Duration::from_secs(1);
 /// while somebody waits.
 const REST_FACTOR: u32 = 4;
 const REST_MAX: Duration = Duration::from_millis(100);
+/// After so long without an answer the server is taken for gone: a host that vanishes says nothing.
+const STALL: Duration = Duration::from_secs(300);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -103,10 +107,11 @@ impl Worker {
         loop {
             let (woken, begun) = (self.shared.source.woken(), Instant::now());
             let page = session.reader.page(&session.filter, session.seen, PAGE_EVENTS);
+            let page = tokio::time::timeout(STALL, page);
             let Some(page) = stop.run_until_cancelled(page).await else {
                 return Ok(End::Shutdown);
             };
-            let page = page?;
+            let page = page.map_err(|_| stalled())??;
             session.gather(page.events, page.through);
             if session.is_due(page.more)
                 && let Some(end) = self.commit(&mut session).await?
@@ -173,7 +178,9 @@ impl Worker {
         let what = "commit a batch of a projection";
         let database = |e| Failure::from(foldlog_pg::database(what, e));
         let mut tx = session.conn.begin().await.map_err(database)?;
-        let applied = match session.stage.apply(&mut tx, events).await {
+        // Whatever code of the user's runs in there: a panic is a failure of these events.
+        let applied = AssertUnwindSafe(session.stage.apply(&mut tx, events)).catch_unwind();
+        let applied = match applied.await.unwrap_or_else(|panic| Err(panicked(&*panic))) {
             Ok(()) => self.claim.commit(&mut tx, through).await,
             Err(failure) => Err(failure),
         };
@@ -222,6 +229,11 @@ impl Worker {
         };
         self.claim.release(&mut conn, stopped).await
     }
+}
+
+fn stalled() -> Failure {
+    let text = format!("the server did not answer for {} s", STALL.as_secs());
+    Failure::Transient(Error::new(ErrorKind::Unavailable, text))
 }
 
 impl Session {

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use foldlog_core::Error;
+use foldlog_core::{Error, ErrorKind};
 use futures_util::FutureExt as _;
 use sqlx::PgConnection;
 use tokio::task::JoinSet;
@@ -59,6 +59,13 @@ impl Workers {
     }
 }
 
+/// How long a round of leases may take at least.
+const ROUND_MIN: Duration = Duration::from_secs(5);
+
+fn unanswered() -> Error {
+    Error::new(ErrorKind::Unavailable, "the server did not answer while leases were renewed")
+}
+
 /// The workers under way.
 struct Running {
     tasks: JoinSet<()>,
@@ -88,7 +95,10 @@ pub(crate) async fn run(
             running.renew(conn, &owner).await?;
             running.claim(conn, shared, registered, &owner, options.claims_max, stopped_too).await
         };
-        match shutdown.run_until_cancelled(round).await {
+        // A server that vanished says nothing; a claim that was under way then runs out by itself.
+        let round = tokio::time::timeout(options.lease.max(ROUND_MIN), round);
+        let round = shutdown.run_until_cancelled(round).await;
+        match round.map(|round| round.unwrap_or_else(|_| Err(unanswered()))) {
             None => break,
             Some(Ok(())) => stopped_too = false,
             Some(Err(error)) => {

@@ -11,6 +11,10 @@ use crate::why::{ReadError, Why};
 
 /// Between two looks at the database, when the worker is in another process.
 const LOOK: Duration = Duration::from_millis(10);
+/// What a look may take even if there is no time left.
+const LOOK_MIN: Duration = Duration::from_secs(1);
+/// What it may take to find out why.
+const WHY_MAX: Duration = Duration::from_secs(2);
 
 /// The classes that a row depends on: its stream's, or all.
 pub(super) fn classes(registered: &Registered, stream: Option<&StreamName>) -> Vec<SliceClass> {
@@ -33,12 +37,18 @@ pub(super) async fn reached(
             // Followed before the look, so that what happens in between is not missed. It says when
             // to look, never what is there: the view may have begun anew in another process.
             let mut progress = inner.progress.follow(registered.name, *class);
-            if has_reached(inner, registered, *class, target).await? {
-                break;
+            let left = timeout.saturating_sub(started.elapsed());
+            let look = has_reached(inner, registered, *class, target);
+            // One look at least, and none that outlasts the wait by more than the least of time.
+            match tokio::time::timeout(left.max(LOOK_MIN), look).await {
+                Ok(Ok(true)) => break,
+                Ok(Ok(false)) | Err(_) => {}
+                Ok(Err(error)) => return Err(error.into()),
             }
             let left = timeout.saturating_sub(started.elapsed());
             if left.is_zero() {
-                let why = why(inner, registered, classes, target).await?;
+                let why = tokio::time::timeout(WHY_MAX, why(inner, registered, classes, target));
+                let why = why.await.unwrap_or(Ok(Why::Unanswered))?;
                 return Err(ReadError::Stale { view: registered.name(), waited: timeout, why });
             }
             // Whichever ends the wait, the answer is to look again.
