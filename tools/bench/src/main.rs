@@ -1,0 +1,3 @@
+//! Measures foldlog against the limit of the same machine in the same run.
+
+fn main() {}

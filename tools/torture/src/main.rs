@@ -1,0 +1,3 @@
+//! Attacks foldlog with real faults and checks the recorded history.
+
+fn main() {}
