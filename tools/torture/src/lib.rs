@@ -1,0 +1,7 @@
+//! Attacks foldlog with real faults and checks the recorded history.
+
+// Records are read by their fields' names.
+#![allow(missing_docs)]
+
+pub mod check;
+pub mod history;
