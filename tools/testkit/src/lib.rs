@@ -17,10 +17,12 @@
 mod admin;
 mod database;
 mod server;
+mod sweep;
 mod template;
 mod wait;
 
 pub use database::TestDatabase;
 pub use server::{TestServer, server};
+pub use sweep::{Audit, Cut, sweep};
 pub use template::{Template, template};
 pub use wait::wait_until;

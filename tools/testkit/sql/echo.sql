@@ -1,0 +1,3 @@
+-- echo: the parameter.
+-- parameters: $1 a number. locks: none. index: none.
+select $1::bigint
