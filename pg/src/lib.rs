@@ -13,5 +13,8 @@ pub use connect::{Endpoint, Session, Variables};
 pub use db::Db;
 pub use listen::Listener;
 pub use migrate::Migrator;
+/// For the testkit, whose servers are lent to the same account.
+#[doc(hidden)]
+pub use server::Account as ServerAccount;
 pub use server::{PrivateServer, ServerOptions};
 pub use sqlstate::{constraint, database, driver, sqlstate};

@@ -21,7 +21,7 @@ use std::process::Command;
 use foldlog_core::{Error, ErrorKind};
 
 use crate::connect::{Endpoint, Variables};
-use account::Account;
+pub use account::Account;
 use binaries::Binaries;
 use hold::Hold;
 use place::Place;

@@ -12,8 +12,9 @@ use foldlog_core::{Error, ErrorKind};
 /// The accounts that root may lend the server to, best first.
 const LENT_TO: [&str; 2] = ["postgres", "nobody"];
 
+/// The account that a server runs as: this user's, or the one that root lends it to.
 #[derive(Clone)]
-pub(super) struct Account {
+pub struct Account {
     pub(super) uid: u32,
     gid: u32,
     pub(super) name: String,
@@ -22,7 +23,12 @@ pub(super) struct Account {
 }
 
 impl Account {
-    pub(super) fn current() -> Result<Self, Error> {
+    /// The account for servers of this process.
+    ///
+    /// # Errors
+    ///
+    /// We are root and there is nobody to lend a server to.
+    pub fn current() -> Result<Self, Error> {
         let uid = rustix::process::geteuid();
         if !uid.is_root() {
             let gid = rustix::process::getegid().as_raw();
@@ -47,7 +53,8 @@ impl Account {
     }
 
     /// A command that runs as the server's account, apart from our terminal and our `PG*` variables.
-    pub(super) fn command(&self, program: &Path) -> Command {
+    #[must_use]
+    pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         // Ctrl-C goes to the group in the foreground; the server is not to hear it. Our folder may
         // be one that the account can't enter.
@@ -64,13 +71,18 @@ impl Account {
     }
 
     /// Gives a file or folder that we made to the server's account.
-    pub(super) fn own(&self, path: &Path) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// It can't be given away.
+    pub fn own(&self, path: &Path) -> io::Result<()> {
         if self.lent { chown(path, Some(self.uid), Some(self.gid)) } else { Ok(()) }
     }
 
     /// Whether the account can get to a folder. Ours can, as we are there; a lent one can't get
     /// below root's home.
-    pub(super) fn reaches(&self, folder: &Path) -> bool {
+    #[must_use]
+    pub fn reaches(&self, folder: &Path) -> bool {
         !self.lent
             || folder.ancestors().all(|folder| {
                 fs::metadata(folder).is_ok_and(|found| {

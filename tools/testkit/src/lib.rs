@@ -15,12 +15,14 @@
 //! A helper of tests panics, as an assertion does, when there is no server or a statement fails.
 
 mod admin;
+mod cluster;
 mod database;
 mod server;
 mod sweep;
 mod template;
 mod wait;
 
+pub use cluster::Cluster;
 pub use database::TestDatabase;
 pub use server::{TestServer, server};
 pub use sweep::{Audit, Cut, sweep};

@@ -102,10 +102,7 @@ impl TestServer {
 
 impl Private {
     async fn start(variables: &Variables) -> Self {
-        // Not the process's own variables but those that may speak to tests.
-        let names = ["FOLDLOG_PG", "FOLDLOG_PG_BIN", "PATH", "HOME", "XDG_CACHE_HOME"];
-        let told = names.iter().filter_map(|name| Some((*name, variables.get(name)?)));
-        let options = ServerOptions::new(told.collect())
+        let options = options(variables)
             .base(std::env::temp_dir().join(format!("foldlog-test-{}", user(variables))))
             .setting("fsync", "off")
             .setting("synchronous_commit", "on")
@@ -116,6 +113,13 @@ impl Private {
         let caretaker = server.caretaker().spawn().ok();
         Self { server, _caretaker: caretaker }
     }
+}
+
+/// Not the process's own variables but those that may speak to tests.
+pub(crate) fn options(variables: &Variables) -> ServerOptions {
+    let names = ["FOLDLOG_PG", "FOLDLOG_PG_BIN", "PATH", "HOME", "XDG_CACHE_HOME"];
+    let told = names.iter().filter_map(|name| Some((*name, variables.get(name)?)));
+    ServerOptions::new(told.collect())
 }
 
 /// Part of a path, so that two users of one machine do not meet.
