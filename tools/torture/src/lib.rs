@@ -4,5 +4,7 @@
 #![allow(missing_docs)]
 
 pub mod check;
+pub mod domain;
 pub mod history;
 pub mod recorder;
+pub mod worker;
