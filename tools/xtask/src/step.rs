@@ -1,6 +1,7 @@
 //! One step of a longer task: its name before, its time after, its output in between.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -50,7 +51,8 @@ pub(crate) fn run_seen(command: &mut Command, mut see: impl FnMut(&str)) -> Resu
 
 /// Prints the command as one would type it, and gives it back.
 fn announce(command: &Command) -> String {
-    let mut words = String::from("cargo");
+    let program = Path::new(command.get_program()).file_stem().unwrap_or_default();
+    let mut words = program.to_string_lossy().into_owned();
     for word in command.get_args() {
         words.push(' ');
         words.push_str(&word.to_string_lossy());

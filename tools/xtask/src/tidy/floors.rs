@@ -5,7 +5,7 @@ use super::tree::Tree;
 use crate::workspace::{self, Package};
 
 /// Every crate of the workspace and its floor. Neighbours on a floor meet through traits of `core`.
-const FLOORS: [(&str, u8); 9] = [
+const FLOORS: [(&str, u8); 11] = [
     ("foldlog-core", 0),
     ("foldlog-derive", 0),
     ("foldlog-migrations", 0),
@@ -14,6 +14,8 @@ const FLOORS: [(&str, u8); 9] = [
     ("foldlog-projections", 3),
     ("foldlog", 4),
     ("foldlog-testkit", 4),
+    ("foldlog-bench", 5),
+    ("foldlog-torture", 5),
     ("xtask", 4),
 ];
 
