@@ -5,6 +5,7 @@
 
 mod support;
 
+mod cancellation;
 mod expected;
 mod group;
 mod load;

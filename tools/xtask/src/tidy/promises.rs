@@ -4,7 +4,7 @@ use super::Finding;
 use super::rust::Kind;
 use super::tree::{File, Tree};
 
-const DOCUMENTS: [&str; 2] = ["ARCHITECTURE.md", "GUARANTEES.md"];
+const DOCUMENTS: [&str; 3] = ["ARCHITECTURE.md", "GUARANTEES.md", "docs/track-record.md"];
 
 /// How a line begins that promises something now.
 const PROMISES: [&str; 2] = ["**Invariant:**", "**Held"];
@@ -90,6 +90,7 @@ mod tests {
         let (_folder, tree) = planted(&[
             ("GUARANTEES.md", ""),
             ("ARCHITECTURE.md", architecture),
+            ("docs/track-record.md", "| a bug | `pg/tests/settled.rs: a_row_waits` |"),
             ("pg/tests/settled.rs", "#[test] fn a_row_waits() {}\n// fn in_a_comment() {}\n"),
         ]);
         check(&tree).into_iter().map(|finding| (finding.line, finding.reason)).collect()
@@ -125,6 +126,6 @@ mod tests {
     #[test]
     fn a_missing_document_is_found() {
         let (_folder, tree) = planted(&[("README.md", "")]);
-        assert_eq!(check(&tree).len(), 2);
+        assert_eq!(check(&tree).len(), 3);
     }
 }
