@@ -3,8 +3,19 @@
 // Records are read by their fields' names.
 #![allow(missing_docs)]
 
+pub mod book;
+pub mod bug;
 pub mod check;
+pub mod crew;
 pub mod domain;
+pub mod draft;
+pub mod field;
 pub mod history;
+pub mod look;
+pub mod poison;
+pub mod proxy;
+pub mod reader;
 pub mod recorder;
+pub mod stall;
 pub mod worker;
+pub mod writer;

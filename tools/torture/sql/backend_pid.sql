@@ -1,0 +1,2 @@
+-- backend_pid: the process that serves this session.
+select pg_backend_pid()

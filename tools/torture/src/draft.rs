@@ -1,0 +1,105 @@
+//! A draft: one logical append, which may have to be made more than once.
+
+use foldlog_core::{ErrorKind, Expected};
+use foldlog_eventstore::{AppendError, Appended, Request, StreamEvents};
+use uuid::Uuid;
+
+use crate::book::Book;
+use crate::domain::{AccountEvent, AccountId};
+use crate::history::{Append, Expect, Moment, Outcome, Part};
+
+pub struct Draft {
+    pub number: u64,
+    /// Under an id of the caller's, or of its own.
+    pub id: Option<Uuid>,
+    pub parts: Vec<DraftPart>,
+}
+
+pub struct DraftPart {
+    pub account: AccountId,
+    pub expect: Expect,
+    /// Marks and cents.
+    pub events: Vec<(u64, i64)>,
+}
+
+impl Draft {
+    /// The request. Made once: its repetitions are the same value.
+    ///
+    /// # Panics
+    ///
+    /// If what the writers draw up is no valid request.
+    #[must_use]
+    pub fn request(&self) -> Request {
+        let parts = self.parts.iter().map(|part| {
+            let events = part.events.iter().map(|(mark, cents)| AccountEvent::moved(*mark, *cents));
+            let events: Vec<_> = events.collect();
+            StreamEvents::of::<AccountEvent>(&part.account, expected(part.expect), events)
+        });
+        match Request::new(parts) {
+            Ok(request) => match self.id {
+                Some(id) => request.id(id),
+                None => request,
+            },
+            Err(error) => panic!("a writer drew up no valid request: {error}"),
+        }
+    }
+
+    /// The record of one call.
+    #[must_use]
+    pub fn record(&self, book: &Book, begun: Moment, seen: u64, outcome: Outcome) -> Append {
+        let parts = self.parts.iter().map(|part| Part {
+            stream: book.account(&part.account),
+            expected: part.expect,
+            marks: part.events.iter().map(|(mark, _)| *mark).collect(),
+        });
+        Append {
+            request: self.number,
+            transaction: None,
+            begun,
+            ended: book.recorder.now(),
+            seen,
+            parts: parts.collect(),
+            outcome,
+            undone: false,
+        }
+    }
+}
+
+fn expected(expect: Expect) -> Expected {
+    match expect {
+        Expect::Any => Expected::Any,
+        Expect::Exists => Expected::Exists,
+        Expect::NoStream => Expected::NoStream,
+        Expect::Exact(version) => Expected::Exact(version),
+    }
+}
+
+/// What an answer means for the record. Errors that no fault of ours explains are surprises.
+pub fn outcome(book: &Book, result: &Result<Appended, AppendError>) -> Outcome {
+    match result {
+        Ok(appended) => Outcome::Done {
+            repeated: appended.repeated,
+            versions: appended.streams.iter().map(|stream| stream.version).collect(),
+            positions: appended
+                .streams
+                .iter()
+                .map(|stream| stream.position.map_or(0, foldlog_core::Position::get))
+                .collect(),
+        },
+        Err(AppendError::Conflict { stream, actual, .. }) => {
+            Outcome::Conflict { stream: book.stream(stream.as_str()), actual: *actual }
+        }
+        Err(AppendError::Busy { .. }) => Outcome::Failed,
+        Err(AppendError::Store(error)) => {
+            if !matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Retry | ErrorKind::Busy)
+            {
+                book.surprise(format!("an append failed: {error:?}"));
+            }
+            Outcome::Unknown
+        }
+        Err(error) => {
+            book.surprise(format!("an append failed: {error:?}"));
+            Outcome::Unknown
+        }
+    }
+}
