@@ -110,6 +110,31 @@ async fn a_pid_file_that_names_another_program_blocks_nothing() {
 }
 
 #[tokio::test]
+async fn a_socket_lock_that_names_another_program_blocks_nothing() {
+    let place = Place::new();
+    place.db().await.close().await;
+    // As a killed server leaves it; the number of a process that lives stands for one used again.
+    // Not our own: PostgreSQL does not take its parent's number for another server's.
+    let folder = place.major().join("socket");
+    fs::DirBuilder::new().mode(0o700).create(&folder).unwrap();
+    let text = format!("1\n{}\n0\n5432\n{}\n", place.data().display(), folder.display());
+    fs::write(folder.join(".s.PGSQL.5432.lock"), text).unwrap();
+    let db = place.db().await;
+    assert!(answers(&db).await);
+    db.close().await;
+}
+
+#[tokio::test]
+async fn a_log_that_has_grown_long_is_begun_anew() {
+    let place = Place::new();
+    place.db().await.close().await;
+    let log = place.major().join("server.log");
+    fs::OpenOptions::new().write(true).open(&log).unwrap().set_len((16 << 20) + 1).unwrap();
+    place.db().await.close().await;
+    assert!(fs::metadata(&log).unwrap().len() < 1 << 20);
+}
+
+#[tokio::test]
 async fn half_a_cluster_is_never_taken_for_one() {
     let place = Place::new();
     place.db().await.close().await;

@@ -6,8 +6,8 @@ use std::task::Poll;
 
 use foldlog_pg::Db;
 use foldlog_testkit::{TestDatabase, server, wait_until};
-use sqlx::Row;
 use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, PgPool, Row};
 
 use super::places::LONG;
 
@@ -32,18 +32,17 @@ async fn cancel_after<F: Future>(polls: usize, future: F) {
     .await;
 }
 
-#[tokio::test]
-async fn a_write_after_a_cancelled_begin_is_committed() {
-    let database = prepared().await;
+/// Cancels a `begin` at each of its polls, and looks for the write that follows from outside.
+async fn write_after_cancelled_begins(database: &TestDatabase, pool: &PgPool) {
     let mut outside = database.db().session("outside").await.unwrap();
-    let pool = database.pool();
+    sqlx::query("select 1").execute(pool).await.unwrap();
     for steps in 1..=8 {
         // One idle connection, so that the steps fall into the `begin` and not into a handshake.
         wait_until(LONG, async || pool.size() > 0 && pool.num_idle() == pool.size() as usize).await;
         cancel_after(steps, pool.begin()).await;
         wait_until(LONG, async || pool.num_idle() == pool.size() as usize).await;
         let sql = "insert into public.written values ($1)";
-        sqlx::query(sql).bind(steps as i32).execute(database.pool()).await.unwrap();
+        sqlx::query(sql).bind(steps as i32).execute(pool).await.unwrap();
         let row = sqlx::query("select count(*) from public.written where n = $1")
             .bind(steps as i32)
             .fetch_one(&mut outside)
@@ -51,6 +50,21 @@ async fn a_write_after_a_cancelled_begin_is_committed() {
             .unwrap();
         assert_eq!(row.get::<i64, _>(0), 1, "acknowledged and lost after {steps} steps");
     }
+}
+
+#[tokio::test]
+async fn a_write_after_a_cancelled_begin_is_committed() {
+    let database = prepared().await;
+    write_after_cancelled_begins(&database, database.pool()).await;
+}
+
+#[tokio::test]
+async fn beside_a_users_pool_a_write_after_a_cancelled_begin_is_committed_too() {
+    let database = prepared().await;
+    let pool = PgPoolOptions::new().max_connections(1);
+    let db = Db::from_pool(pool.connect(database.url()).await.unwrap()).await.unwrap();
+    write_after_cancelled_begins(&database, db.own_pool()).await;
+    db.close().await;
 }
 
 #[tokio::test]
@@ -81,4 +95,14 @@ async fn a_users_pool_serves_for_sessions_of_both_drivers() {
     drop((other, taken));
     db.close().await;
     wait_until(LONG, async || pool.is_closed()).await;
+}
+
+#[tokio::test]
+async fn a_limit_on_statements_is_not_for_our_own_sessions() {
+    let database = prepared().await;
+    let sql = format!("alter database {} set statement_timeout = '5s'", database.name());
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(database.pool()).await.unwrap();
+    let mut session = database.db().session("long read").await.unwrap();
+    let row = sqlx::query("select current_setting('statement_timeout')");
+    assert_eq!(row.fetch_one(&mut session).await.unwrap().get::<String, _>(0), "0");
 }
