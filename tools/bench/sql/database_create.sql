@@ -1,0 +1,3 @@
+-- database_create: an empty database.
+-- {name} its name.
+create database "{name}" template template0

@@ -1,0 +1,64 @@
+//! What is measured, by name.
+
+mod append;
+
+use crate::Failure;
+use crate::report::Report;
+use crate::run::Run;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bench {
+    Append,
+    AppendOne,
+    AppendHot,
+    AppendBusy,
+    Command,
+    Read,
+    Project,
+    Live,
+    Size,
+}
+
+impl Bench {
+    pub const ALL: [Self; 9] = [
+        Self::Append,
+        Self::AppendOne,
+        Self::AppendHot,
+        Self::AppendBusy,
+        Self::Command,
+        Self::Read,
+        Self::Project,
+        Self::Live,
+        Self::Size,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Append => "append",
+            Self::AppendOne => "append-one",
+            Self::AppendHot => "append-hot",
+            Self::AppendBusy => "append-busy",
+            Self::Command => "command",
+            Self::Read => "read",
+            Self::Project => "project",
+            Self::Live => "live",
+            Self::Size => "size",
+        }
+    }
+
+    pub fn takes_clients(self) -> bool {
+        !matches!(self, Self::AppendOne | Self::Read | Self::Project | Self::Live)
+    }
+
+    pub fn takes_size(self) -> bool {
+        matches!(self, Self::Read | Self::Project | Self::Size)
+    }
+
+    pub async fn measure(self, run: &Run<'_>) -> Result<Report, Failure> {
+        match self {
+            Self::Append => append::many(run).await,
+            Self::AppendOne => append::one(run).await,
+            _ => Err("not there yet".into()),
+        }
+    }
+}
