@@ -2,10 +2,12 @@
 //! broken, so that everything can be healed whatever became of the fault that broke it.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::sync::{Arc, Mutex as Notebook, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use foldlog_core::BoxFuture;
 use foldlog_testkit::Cluster;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgConnection};
@@ -22,6 +24,8 @@ pub const APPLICATION: &str = "torture fault";
 /// A server recovers for a while after it was killed.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(20);
+/// How many ends of the server one piece of work outlives.
+const ATTEMPTS_MAX: u32 = 20;
 
 /// Everything that faults can get at.
 pub struct Field {
@@ -36,16 +40,26 @@ pub struct Field {
     pub recorder: Arc<Recorder>,
     /// How long the workers' leases are.
     pub lease: Duration,
+    /// What prepared transactions append.
+    pub append: Option<AppendIn>,
+    data: PathBuf,
     pub(crate) wounds: Notebook<Wounds>,
 }
+
+/// Appends in an open transaction and records it; answers with the number of the history's
+/// transaction, whose end is told to the history when it is known. After an error nothing was
+/// recorded that needs one.
+pub type AppendIn = Box<
+    dyn for<'a> Fn(&'a mut PgConnection) -> BoxFuture<'a, Result<Option<u64>, String>>
+        + Send
+        + Sync,
+>;
 
 /// What has been broken and not healed.
 #[derive(Debug, Default)]
 pub(crate) struct Wounds {
     /// The server is being killed, or waits to be started again.
     pub(crate) down: bool,
-    /// Settings of the database.
-    pub(crate) settings: bool,
     /// Prepared transactions by their names.
     pub(crate) prepared: BTreeMap<String, Prepared>,
 }
@@ -76,12 +90,14 @@ impl Field {
     ) -> Self {
         Self {
             admin: cluster.url("postgres"),
+            data: cluster.data(),
             cluster: Mutex::new(cluster),
             database: database.into(),
             proxy,
             crew: Mutex::new(crew),
             recorder,
             lease,
+            append: None,
             wounds: Notebook::default(),
         }
     }
@@ -128,6 +144,58 @@ impl Field {
         }
     }
 
+    /// Does something on a session, and again on a new one when the server went away under it.
+    pub(crate) async fn insist<T>(
+        &self,
+        mut work: impl AsyncFnMut(&mut PgConnection) -> Result<T, Missed>,
+    ) -> Result<T, Missed> {
+        let mut attempt = 1;
+        loop {
+            let mut session = self.session().await?;
+            match work(&mut session).await {
+                Err(_) if attempt < ATTEMPTS_MAX => attempt += 1,
+                ended => return ended,
+            }
+            sleep(PAUSE * attempt).await;
+        }
+    }
+
+    /// The processes of the sessions that may be struck, in the events' database; of those that are
+    /// executing something, if `busy`.
+    pub(crate) async fn sessions(
+        &self,
+        session: &mut PgConnection,
+        busy: bool,
+    ) -> Result<Vec<i32>, Missed> {
+        self.assert_ours(session).await?;
+        let list = sqlx::query_scalar(include_str!("../sql/session_list.sql"));
+        let list = list.bind(&self.database).bind(APPLICATION).bind(busy);
+        Ok(list.fetch_all(session).await?)
+    }
+
+    /// Ends these sessions, or all that may be struck; how many there were.
+    pub(crate) async fn terminate(
+        &self,
+        session: &mut PgConnection,
+        pids: Option<&[i32]>,
+    ) -> Result<i64, Missed> {
+        self.assert_ours(session).await?;
+        let end = sqlx::query_scalar(include_str!("../sql/session_terminate.sql"));
+        let end = end.bind(&self.database).bind(APPLICATION).bind(pids);
+        Ok(end.fetch_one(session).await?)
+    }
+
+    /// Whether it is our own server that answers here.
+    async fn assert_ours(&self, session: &mut PgConnection) -> Result<(), Missed> {
+        let data: String = sqlx::query_scalar(include_str!("../sql/data_directory_read.sql"))
+            .fetch_one(session)
+            .await?;
+        match Path::new(&data) == self.data {
+            true => Ok(()),
+            false => Err(Missed(format!("a server that is not ours, on {data}, answers"))),
+        }
+    }
+
     /// The note of what is broken, for a moment: never across an await.
     pub(crate) fn wounds(&self) -> MutexGuard<'_, Wounds> {
         self.wounds.lock().unwrap_or_else(PoisonError::into_inner)
@@ -150,4 +218,19 @@ impl std::fmt::Display for Missed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// A statement with its marks in braces replaced.
+pub(crate) fn filled(sql: &str, texts: &[(&str, String)]) -> String {
+    let fill =
+        |sql: String, (mark, text): &(&str, String)| sql.replace(&format!("{{{mark}}}"), text);
+    texts.iter().fold(sql.to_owned(), fill)
+}
+
+pub(crate) fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+pub(crate) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }

@@ -9,6 +9,7 @@ pub mod check;
 pub mod crew;
 pub mod domain;
 pub mod draft;
+pub mod fault;
 pub mod field;
 pub mod history;
 pub mod look;
