@@ -4,10 +4,14 @@ use super::Finding;
 use super::rust::Kind;
 use super::tree::{File, Tree};
 
-const DOCUMENTS: [&str; 3] = ["ARCHITECTURE.md", "GUARANTEES.md", "docs/track-record.md"];
+const TRACK_RECORD: &str = "docs/track-record.md";
+const DOCUMENTS: [&str; 3] = ["ARCHITECTURE.md", "GUARANTEES.md", TRACK_RECORD];
 
 /// How a line begins that promises something now.
 const PROMISES: [&str; 2] = ["**Invariant:**", "**Held"];
+
+/// How a row of the track record says that it has no test, in lower case.
+const ADMISSIONS: [&str; 3] = ["no test of its own", "there is no such test", "comes with"];
 
 const REMEDY: &str = "name an existing test, as `crate/tests/topic.rs: test_name`";
 
@@ -21,10 +25,17 @@ fn check_document(tree: &Tree, path: &str) -> Vec<Finding> {
         return vec![finding(None, "the document is missing".to_owned())];
     };
     let mut findings = Vec::new();
-    for (line, paragraph) in paragraphs(&document.text) {
+    let mut paragraphs = paragraphs(&document.text).into_iter().peekable();
+    while let Some((line, paragraph)) = paragraphs.next() {
         let named = references(paragraph);
         if named.is_empty() && paragraph.lines().any(is_promise) {
             findings.push(finding(Some(line), "a promise without a test".to_owned()));
+        }
+        let is_head = paragraphs.peek().is_some_and(|(_, next)| is_rule(next));
+        let is_entry = path == TRACK_RECORD && is_row(paragraph) && !is_rule(paragraph) && !is_head;
+        if is_entry && named.is_empty() && !admits(paragraph) {
+            let reason = "this row names no test, and does not say that there is none".to_owned();
+            findings.push(finding(Some(line), reason));
         }
         for (file, test) in named {
             if !tree.file(file).is_some_and(|file| defines(file, test)) {
@@ -40,13 +51,28 @@ fn is_promise(line: &str) -> bool {
     PROMISES.iter().any(|promise| line.starts_with(promise))
 }
 
-/// The paragraphs with the line each begins on; an item of a list is a paragraph.
+fn is_row(line: &str) -> bool {
+    line.starts_with('|')
+}
+
+/// The line between the head of a table and its rows.
+fn is_rule(line: &str) -> bool {
+    line.starts_with("|-")
+}
+
+fn admits(row: &str) -> bool {
+    let row = row.to_lowercase();
+    ADMISSIONS.iter().any(|words| row.contains(words))
+}
+
+/// The paragraphs with the line each begins on; an item of a list and a row of a table are
+/// paragraphs.
 fn paragraphs(text: &str) -> Vec<(usize, &str)> {
     let mut found: Vec<(usize, &str)> = Vec::new();
     let mut start: Option<(usize, usize)> = None;
     let mut at = 0;
     for (index, line) in text.split_inclusive('\n').enumerate() {
-        let ends = line.trim().is_empty() || line.trim_start().starts_with("- ");
+        let ends = line.trim().is_empty() || line.trim_start().starts_with("- ") || is_row(line);
         if ends && let Some((number, from)) = start.take() {
             found.push((number, text.get(from..at).unwrap_or_default()));
         }
@@ -90,7 +116,10 @@ mod tests {
         let (_folder, tree) = planted(&[
             ("GUARANTEES.md", ""),
             ("ARCHITECTURE.md", architecture),
-            ("docs/track-record.md", "| a bug | `pg/tests/settled.rs: a_row_waits` |"),
+            (
+                TRACK_RECORD,
+                "| The bug | Held down by |\n|---|---|\n| one | Comes with the log. |\n",
+            ),
             ("pg/tests/settled.rs", "#[test] fn a_row_waits() {}\n// fn in_a_comment() {}\n"),
         ]);
         check(&tree).into_iter().map(|finding| (finding.line, finding.reason)).collect()
@@ -121,6 +150,23 @@ mod tests {
         );
         let lines: Vec<Option<usize>> = found.iter().map(|(line, _)| *line).collect();
         assert_eq!(lines, [1, 5].map(Some), "{found:?}");
+    }
+
+    #[test]
+    fn a_row_of_the_track_record_names_a_test_or_says_that_there_is_none() {
+        let record = "| The bug | Held down by |\n|---|---|\n\
+            | one | `pg/tests/settled.rs: a_row_waits` |\n\
+            | two | `pg/tests/settled.rs: a_row_is_gone` |\n\
+            | three | No test of its own: it is slow. |\n\
+            | four | we shall see |\n";
+        let (_folder, tree) = planted(&[
+            ("GUARANTEES.md", ""),
+            ("ARCHITECTURE.md", ""),
+            (TRACK_RECORD, record),
+            ("pg/tests/settled.rs", "#[test] fn a_row_waits() {}"),
+        ]);
+        let lines: Vec<Option<usize>> = check(&tree).iter().map(|finding| finding.line).collect();
+        assert_eq!(lines, [4, 6].map(Some));
     }
 
     #[test]
