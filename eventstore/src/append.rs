@@ -68,6 +68,19 @@ pub enum AppendError {
     Store(#[from] Error),
 }
 
+impl AppendError {
+    /// Whether it tells that an earlier attempt at the same append, of which nobody knows, has not
+    /// been made and won't be. A version only rises; but a lock that is held, or a stream that is not
+    /// there, may be had a moment later.
+    fn is_final(&self) -> bool {
+        match self {
+            Self::Conflict { expected, .. } => *expected != Expected::Exists,
+            Self::Busy { .. } => false,
+            Self::Store(error) => !error.is_retryable(),
+        }
+    }
+}
+
 impl EventStore {
     /// Appends in a transaction of its own, and wakes readers.
     ///
@@ -77,17 +90,23 @@ impl EventStore {
     ///
     /// # Errors
     ///
-    /// [`AppendError`]; `Store` with [`ErrorKind::IdReused`] if the id stands for other content.
+    /// [`AppendError`]; `Store` with [`ErrorKind::IdReused`] if the id stands for other content, and
+    /// with [`ErrorKind::Unavailable`] if nobody knows whether it was made: the same request may be
+    /// appended again. Every other error means that it was not.
     pub async fn append(&self, request: &Request) -> Result<Appended, AppendError> {
         let mut attempt = 1;
+        // The error of an attempt that the server may yet have made, or be making.
+        let mut unknown = None;
         loop {
-            let error = match self.append_once(request).await {
-                Ok(appended) => {
+            let error = match (self.append_once(request).await, unknown.take()) {
+                (Ok(appended), _) => {
                     self.wake().appended();
                     return Ok(appended);
                 }
-                Err(AppendError::Store(error)) => error,
-                Err(other) => return Err(other),
+                // What failed now says nothing of the attempt before.
+                (Err(error), Some(before)) if !error.is_final() => before,
+                (Err(AppendError::Store(error)), _) => error,
+                (Err(other), _) => return Err(other),
             };
             let again = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Retry);
             if !again || attempt == ATTEMPTS_MAX {
@@ -96,6 +115,7 @@ impl EventStore {
             tracing::debug!(%error, attempt, "an append is repeated");
             tokio::time::sleep(Duration::from_millis(10 << attempt)).await;
             attempt += 1;
+            unknown = (error.kind() == ErrorKind::Unavailable).then_some(error);
         }
     }
 
