@@ -201,12 +201,7 @@ impl EventStore {
     }
 
     pub(crate) async fn acquire(&self) -> Result<PoolConnection<Postgres>, Error> {
-        self.0
-            .db
-            .own_pool()
-            .acquire()
-            .await
-            .map_err(|e| database("take a connection of the pool", e))
+        self.0.db.acquire().await
     }
 
     /// Checks that every category of `E` can be read here; a typo in one would read nothing.

@@ -6,11 +6,15 @@
 mod support;
 
 mod cancellation;
+mod clusters;
+mod crashes;
+mod draws;
 mod expected;
 mod group;
 mod load;
 mod migrations;
 mod positions;
+mod prepared;
 mod readers;
 mod reads;
 mod repeats;
@@ -18,6 +22,8 @@ mod schedules;
 mod segments;
 mod settled;
 mod slices;
+mod standby;
 mod statements;
 mod subscriptions;
+mod synchronous;
 mod transactions;

@@ -153,30 +153,3 @@ async fn a_cached_sequence_is_refused_by_the_append_that_draws_below_its_bound()
     assert_eq!(foldlog_pg::sqlstate(&error), Some("FL004"), "{error}");
     assert_eq!(bench.all().await, ["note-a@1", "note-b@1"]);
 }
-
-#[tokio::test]
-async fn a_bound_always_lies_below_what_is_drawn_after_it() {
-    let bench = Bench::new().await;
-    // Six sessions draw beside each other; `select last_value` would be too high now and then.
-    let draws = (0..6).map(|_| async {
-        let mut session = bench.session().await;
-        number(
-            &mut session,
-            "create or replace function pg_temp.draws_below() returns bigint language plpgsql as $$
-            declare low bigint; high bigint; wrong bigint := 0;
-            begin
-                for i in 1 .. 20000 loop
-                    low := foldlog.log_last(0);
-                    high := nextval('foldlog.event_position');
-                    if high <= low then wrong := wrong + 1; end if;
-                end loop;
-                return wrong;
-            end $$;
-            select 0::bigint",
-        )
-        .await;
-        number(&mut session, "select pg_temp.draws_below()").await
-    });
-    let wrong: i64 = futures_util::future::join_all(draws).await.into_iter().sum();
-    assert_eq!(wrong, 0);
-}

@@ -36,7 +36,7 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    pub(crate) async fn new(bench: &Bench, recipe: Recipe) -> Self {
+    pub(crate) async fn new<D>(bench: &Bench<D>, recipe: Recipe) -> Self {
         Self {
             recipe,
             reader: bench.store.reader().await.unwrap(),

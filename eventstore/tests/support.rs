@@ -31,10 +31,10 @@ pub(crate) async fn database_of_width(width: u64) -> TestDatabase {
     template(&format!("eventstore_{width}"), sql.concat(), prepare).await.database().await
 }
 
-/// An event store and the database that is dropped with it.
-pub(crate) struct Bench {
+/// An event store and the database that is dropped with it, or a cluster of its own.
+pub(crate) struct Bench<D = TestDatabase> {
     pub(crate) store: EventStore,
-    pub(crate) database: TestDatabase,
+    pub(crate) database: D,
 }
 
 impl Bench {
@@ -48,10 +48,12 @@ impl Bench {
         store.register::<Note>().await.unwrap();
         Self { store, database }
     }
+}
 
+impl<D> Bench<D> {
     /// A session outside of the pool.
     pub(crate) async fn session(&self) -> PgConnection {
-        self.database.db().session("foldlog test").await.unwrap()
+        self.store.db().session("foldlog test").await.unwrap()
     }
 
     /// A session with an open transaction.

@@ -86,7 +86,8 @@ values (
 select foldlog.segment_ensure_1(0);
 
 -- The ids of event types, made if they are missing. What an open transaction is making is waited
--- for; wait_ms bounds each wait (SQLSTATE 55P03 after it), null leaves lock_timeout alone.
+-- for; wait_ms bounds each wait (SQLSTATE 55P03 after it), null leaves lock_timeout alone. Processes
+-- remember ids, so one must be on disk before anybody sees it: a crash would have it given again.
 create function foldlog.event_type_register_1(
     wait_ms integer, in_category text, of_names text[], of_versions integer[]
 ) returns table (name text, schema_version integer, id integer)
@@ -98,6 +99,9 @@ declare
 begin
     if wait_ms is not null then
         perform set_config('lock_timeout', wait_ms::text, true);
+    end if;
+    if current_setting('synchronous_commit') = 'off' then
+        perform set_config('synchronous_commit', 'local', true);
     end if;
     -- Asked first: a row that is refused uses up a number of the identity.
     insert into foldlog.category (name)

@@ -1,10 +1,13 @@
 //! The way in: one database, its pool, and sessions outside the pool.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use foldlog_core::{Error, ErrorKind};
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{PgConnection, PgPool, Postgres, Row};
 
 use crate::connect::{Endpoint, Target, Variables, inspect};
 use crate::server::{PrivateServer, ServerOptions};
@@ -12,6 +15,9 @@ use crate::sqlstate;
 
 /// What the sessions of the pool are called in `pg_stat_activity`, unless the user named them.
 const APPLICATION: &str = "foldlog";
+
+/// How long the pool may be without a connection before the other hosts are asked.
+const FOLLOW_AFTER: Duration = Duration::from_secs(1);
 
 /// Any of these says that the user means a server of their own.
 const NAMES_A_SERVER: [&str; 6] =
@@ -30,6 +36,8 @@ struct Inner {
     endpoint: Endpoint,
     direct: Endpoint,
     description: String,
+    /// Held by whoever asks the hosts which of them takes writes.
+    following: tokio::sync::Mutex<()>,
     /// Let go of by `close`, or with the last clone.
     server: Mutex<Option<PrivateServer>>,
 }
@@ -127,10 +135,8 @@ impl Db {
             .min_connections(0)
             .after_release(|connection, _| Box::pin(is_clean(connection)))
             .connect_lazy_with((*pool.connect_options()).clone());
-        let (direct, server) = (endpoint.clone(), Mutex::new(None));
-        Ok(Self {
-            inner: Arc::new(Inner { pool, own_pool, endpoint, direct, description, server }),
-        })
+        let direct = endpoint.clone();
+        Ok(Self::with_pools(pool, own_pool, endpoint, direct, description, None))
     }
 
     /// The pool, for the user's own statements and transactions.
@@ -145,10 +151,47 @@ impl Db {
         &self.inner.own_pool
     }
 
+    /// A connection of the pool for foldlog's own statements. Of several hosts it follows to the one
+    /// that takes writes: the pool by itself would wait for the one it knows to come back.
+    ///
+    /// # Errors
+    ///
+    /// No connection in the pool's time; a server that refuses the login.
+    pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, Error> {
+        let mut acquiring = pin!(self.inner.own_pool.acquire());
+        let acquired = loop {
+            let follow = async {
+                tokio::time::sleep(FOLLOW_AFTER).await;
+                self.follow().await;
+            };
+            if self.inner.endpoint.hosts.len() < 2 {
+                break acquiring.await;
+            }
+            // Asked beside it, so that it keeps its place among those who wait for a connection.
+            tokio::select! {
+                biased;
+                acquired = &mut acquiring => break acquired,
+                () = follow => {}
+            }
+        };
+        acquired.map_err(|error| sqlstate::database("take a connection of the pool", error))
+    }
+
+    /// Moves the pool to the host that takes writes now, if one does.
+    async fn follow(&self) {
+        // One of those who wait asks for all.
+        let Ok(_turn) = self.inner.following.try_lock() else { return };
+        match self.session(APPLICATION).await {
+            Ok(session) => drop(sqlx::Connection::close(session).await),
+            Err(error) => tracing::debug!(%error, "no host takes writes now"),
+        }
+    }
+
     /// A connection outside the pool that belongs to the caller, who closes it after an error or a
     /// cancelled call instead of using it again.
     ///
-    /// It runs at read committed, whatever the server's default. Of several hosts the one that takes writes now is chosen, and the pool follows to it.
+    /// It runs at read committed, whatever the server's default. Of several hosts the one that takes
+    /// writes now is chosen, and the pool follows to it.
     ///
     /// # Errors
     ///
@@ -212,9 +255,20 @@ impl Db {
         server: Option<PrivateServer>,
     ) -> Self {
         let direct = direct.unwrap_or_else(|| endpoint.clone());
-        let server = Mutex::new(server);
-        let own_pool = pool.clone();
-        Self { inner: Arc::new(Inner { pool, own_pool, endpoint, direct, description, server }) }
+        Self::with_pools(pool.clone(), pool, endpoint, direct, description, server)
+    }
+
+    fn with_pools(
+        pool: PgPool,
+        own_pool: PgPool,
+        endpoint: Endpoint,
+        direct: Endpoint,
+        description: String,
+        server: Option<PrivateServer>,
+    ) -> Self {
+        let (following, server) = (tokio::sync::Mutex::new(()), Mutex::new(server));
+        let inner = Inner { pool, own_pool, endpoint, direct, description, following, server };
+        Self { inner: Arc::new(inner) }
     }
 
     /// A pool on the first host that serves.
