@@ -1,8 +1,10 @@
 //! The private server: shared, stopped by the last, adopted after a crash, refused by name.
 
 use std::fs;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use foldlog_core::ErrorKind;
 use foldlog_pg::{Db, PrivateServer};
@@ -113,13 +115,18 @@ async fn a_pid_file_that_names_another_program_blocks_nothing() {
 async fn a_socket_lock_that_names_another_program_blocks_nothing() {
     let place = Place::new();
     place.db().await.close().await;
-    // As a killed server leaves it; the number of a process that lives stands for one used again.
-    // Not our own: PostgreSQL does not take its parent's number for another server's.
+    // As a killed server leaves it, and its number is in use again: by a process of the account that
+    // the server runs under, for PostgreSQL passes over those of others.
+    let account = fs::metadata(place.data()).unwrap().uid();
+    let mut other = Command::new("sleep").arg("600").uid(account).spawn().unwrap();
     let folder = place.major().join("socket");
     fs::DirBuilder::new().mode(0o700).create(&folder).unwrap();
-    let text = format!("1\n{}\n0\n5432\n{}\n", place.data().display(), folder.display());
+    let text = format!("{}\n{}\n0\n5432\n", other.id(), place.data().display());
     fs::write(folder.join(".s.PGSQL.5432.lock"), text).unwrap();
-    let db = place.db().await;
+    let db = Db::private(place.options()).await;
+    other.kill().unwrap();
+    other.wait().unwrap();
+    let db = db.unwrap();
     assert!(answers(&db).await);
     db.close().await;
 }
