@@ -147,7 +147,7 @@ fn benches(name: &str) -> Result<Vec<Bench>, String> {
 
 fn within<N>(text: &str, option: &str, least: N, most: N) -> Result<N, String>
 where
-    N: std::str::FromStr + PartialOrd + std::fmt::Display,
+    N: Copy + std::str::FromStr + PartialOrd + std::fmt::Display,
 {
     let number = text.parse().ok().filter(|number| *number >= least && *number <= most);
     number.ok_or_else(|| format!("{option} takes a number from {least} to {most}"))

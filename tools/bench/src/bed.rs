@@ -67,6 +67,20 @@ impl Bed {
         Ok(())
     }
 
+    /// Fails unless the view has so many rows, each with what its events add up to.
+    pub async fn check_view(&self, rows: i64) -> Result<(), Failure> {
+        let check = sqlx::query(include_str!("../sql/view_check.sql"));
+        let row = check.fetch_one(self.db.pool()).await?;
+        let (stored, wrong): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        if stored != rows || wrong > 0 {
+            return Err(format!(
+                "the view has {stored} rows for {rows} accounts, and {wrong} differ from their events"
+            )
+            .into());
+        }
+        Ok(())
+    }
+
     /// Ends the app and drops the database.
     pub async fn close(self, server: &Server) -> Result<(), Failure> {
         self.app.shutdown().await?;

@@ -1,6 +1,11 @@
 //! What is measured, by name.
 
 mod append;
+mod busy;
+mod command;
+mod hot;
+mod project;
+mod read;
 
 use crate::Failure;
 use crate::report::Report;
@@ -58,6 +63,11 @@ impl Bench {
         match self {
             Self::Append => append::many(run).await,
             Self::AppendOne => append::one(run).await,
+            Self::AppendHot => hot::measure(run).await,
+            Self::AppendBusy => busy::measure(run).await,
+            Self::Command => command::measure(run).await,
+            Self::Read => read::measure(run).await,
+            Self::Project => project::measure(run).await,
             _ => Err("not there yet".into()),
         }
     }

@@ -47,10 +47,6 @@ impl Rounds {
     pub fn longest_ms(&self) -> f64 {
         median(self.0.iter().map(|round| round.latencies.longest_ms()))
     }
-
-    pub fn events(&self) -> u64 {
-        self.0.iter().map(|round| round.events).sum()
-    }
 }
 
 struct Done<C> {

@@ -13,6 +13,7 @@ mod callers;
 mod figures;
 mod fill;
 mod machine;
+mod pair;
 mod plain;
 mod report;
 mod run;

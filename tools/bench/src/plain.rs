@@ -64,10 +64,6 @@ impl Batches {
         let statement = session.client.prepare(statement).await?;
         Ok(Self { session, statement, share, batch })
     }
-
-    pub async fn close(self) {
-        self.session.close().await;
-    }
 }
 
 impl Caller for Batches {
@@ -115,10 +111,6 @@ impl HotBatches {
         session.client.batch_execute(include_str!("../sql/plain_session.sql")).await?;
         let statement = session.client.prepare(include_str!("../sql/plain_append_hot.sql")).await?;
         Ok(Self { session, statement, account, version, batch })
-    }
-
-    pub async fn close(self) {
-        self.session.close().await;
     }
 }
 

@@ -13,6 +13,11 @@ pub struct Accounts {
 }
 
 impl Accounts {
+    /// All of them, for one caller.
+    pub fn share(self) -> Share {
+        Share::new(self, 0, 1)
+    }
+
     /// Each of so many callers' own part, in turn.
     pub fn shares(self, callers: usize) -> Vec<Share> {
         let step = i64::try_from(callers).unwrap_or(1).max(1);

@@ -1,0 +1,2 @@
+-- balance_empty: takes the balances of the limit away.
+truncate plain.balance

@@ -1,0 +1,128 @@
+//! Commands: load 10 events, decide, append one.
+
+use foldlog::App;
+use serde_json::json;
+
+use crate::Failure;
+use crate::account::{AccountId, Deposit, cents};
+use crate::bed::Bed;
+use crate::bench::append::{Appender, streams};
+use crate::callers::Caller;
+use crate::pair::Pair;
+use crate::report::{Line, Report, rounded};
+use crate::run::Run;
+use crate::streams::{Accounts, Untouched};
+
+/// How many events a command loads.
+pub const LOADED: u64 = 10;
+/// What is made ready for the first round, before the rate is known; per second of it.
+const GUESS_PER_S: f64 = 5_000.0;
+
+/// One of the callers: executes through the app, each time on a stream of 10 events.
+pub struct Commander {
+    app: App,
+    untouched: Untouched,
+    /// How many commands it executed, and how many events they loaded.
+    pub executed: u64,
+    pub loaded: u64,
+}
+
+impl Commander {
+    pub fn several(app: &App, untouched: &Untouched, callers: usize) -> Vec<Self> {
+        let one =
+            || Self { app: app.clone(), untouched: untouched.clone(), executed: 0, loaded: 0 };
+        (0..callers).map(|_| one()).collect()
+    }
+}
+
+impl Caller for Commander {
+    async fn call(&mut self) -> Result<u64, Failure> {
+        let account = self.untouched.take();
+        let done = self.app.execute(&AccountId(account), Deposit).await?;
+        let balance: i64 = (1..=done.version).map(|version| cents(account, version)).sum();
+        if done.reply != balance {
+            let reply = done.reply;
+            return Err(format!("account {account} answered {reply}, but holds {balance}").into());
+        }
+        self.executed += 1;
+        self.loaded += done.version - 1;
+        Ok(1)
+    }
+}
+
+/// Streams for commands to come: as many as are left, or new ones at the end of the accounts.
+pub struct Supply {
+    pub untouched: Untouched,
+    next: i64,
+}
+
+impl Supply {
+    /// Beginning with accounts that are filled already.
+    pub fn new(accounts: Accounts) -> Self {
+        Self { untouched: Untouched::new(accounts), next: accounts.first + accounts.count }
+    }
+
+    /// Makes sure that so many a second will do for a round; answers with the events filled in.
+    pub async fn ready(
+        &mut self,
+        bed: &Bed,
+        run: &Run<'_>,
+        per_s: Option<f64>,
+    ) -> Result<i64, Failure> {
+        let per_s = per_s.map_or(GUESS_PER_S, |per_s| per_s * 1.3);
+        let time = if run.arguments.smoke { 0.1 } else { run.arguments.time().as_secs_f64() };
+        let wanted = (per_s * time) as i64 + 100;
+        if self.untouched.left() >= wanted {
+            return Ok(0);
+        }
+        let accounts = Accounts { first: self.next, count: wanted, version: LOADED };
+        bed.fill(accounts).await?;
+        self.next += wanted;
+        self.untouched.replace(accounts);
+        Ok(wanted * i64::try_from(LOADED)?)
+    }
+}
+
+/// How many events a command loaded, in the mean.
+pub fn loaded_mean(callers: &[Commander]) -> f64 {
+    let executed: u64 = callers.iter().map(|caller| caller.executed).sum();
+    let loaded: u64 = callers.iter().map(|caller| caller.loaded).sum();
+    loaded as f64 / executed.max(1) as f64
+}
+
+pub async fn measure(run: &Run<'_>) -> Result<Report, Failure> {
+    let bed = Bed::open(run.server, "command").await?;
+    let clients = run.arguments.clients();
+    let accounts = Accounts { first: 0, count: streams(run), version: 1 };
+    bed.fill(accounts).await?;
+    let mut events = accounts.count;
+    let none = Accounts { first: accounts.count, count: 0, version: LOADED };
+    let mut supply = Supply::new(none);
+    let ours = Commander::several(bed.app(), &supply.untouched, clients);
+    let mut pair = Pair::new(ours, Appender::several(bed.app(), accounts, clients));
+    let mut per_s = None;
+    for round in 0..=run.arguments.rounds() {
+        events += supply.ready(&bed, run, per_s).await?;
+        let did = pair.round(run, round).await?;
+        events += i64::try_from(did.ours + did.limit)?;
+        per_s = match round {
+            0 => Some(did.ours as f64 / run.warming().as_secs_f64()),
+            _ => Some(pair.measured.per_s()),
+        };
+    }
+    bed.check(events).await?;
+    let facts = vec![
+        ("connections", json!(bed.connections())),
+        ("loaded_mean", json!(rounded(loaded_mean(&pair.ours)))),
+    ];
+    let label = format!("{clients} callers");
+    let lines = vec![Line::new(label, clients, &pair.measured, &pair.limit_measured)];
+    drop(pair);
+    bed.close(run.server).await?;
+    Ok(Report {
+        bench: "command",
+        limit: "the append of one event by the same callers, without load and decision",
+        lines,
+        facts,
+    })
+}

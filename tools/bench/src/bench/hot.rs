@@ -1,0 +1,56 @@
+//! All callers on one stream, at whatever version it is: each append leaves a receipt.
+
+use foldlog::{App, any};
+use serde_json::json;
+
+use crate::Failure;
+use crate::account::{AccountEvent, AccountId};
+use crate::bed::Bed;
+use crate::callers::Caller;
+use crate::pair::Pair;
+use crate::plain::{self, HotBatches};
+use crate::report::{Line, Report};
+use crate::run::Run;
+use crate::streams::Accounts;
+
+const ACCOUNT: i64 = 0;
+
+struct HotAppender {
+    app: App,
+    calls: u64,
+}
+
+impl Caller for HotAppender {
+    async fn call(&mut self) -> Result<u64, Failure> {
+        self.calls += 1;
+        let event = AccountEvent::of(ACCOUNT, self.calls);
+        self.app.append([any(&AccountId(ACCOUNT), event)]).await?;
+        Ok(1)
+    }
+}
+
+pub async fn measure(run: &Run<'_>) -> Result<Report, Failure> {
+    let bed = Bed::open(run.server, "append_hot").await?;
+    let clients = run.arguments.clients();
+    let mut events = 1;
+    bed.fill(Accounts { first: ACCOUNT, count: 1, version: 1 }).await?;
+    plain::copy_store(bed.endpoint()).await?;
+    let ours = (0..clients).map(|_| HotAppender { app: bed.app().clone(), calls: 0 }).collect();
+    let limit = HotBatches::open(bed.endpoint(), (ACCOUNT, 1), clients.min(500)).await?;
+    let mut pair = Pair::new(ours, vec![limit]);
+    for round in 0..=run.arguments.rounds() {
+        events += i64::try_from(pair.round(run, round).await?.ours)?;
+    }
+    bed.check(events).await?;
+    let label = format!("{clients} callers, limit in batches of {}", clients.min(500));
+    let lines = vec![Line::new(label, clients, &pair.measured, &pair.limit_measured)];
+    let facts = vec![("connections", json!(bed.connections()))];
+    drop(pair);
+    bed.close(run.server).await?;
+    Ok(Report {
+        bench: "append-hot",
+        limit: "one connection writing the same event and receipt rows and the stream's, in batches",
+        lines,
+        facts,
+    })
+}
