@@ -1,7 +1,39 @@
 //! The offline checker: decides from the recorded history and the final truth whether the guarantees
 //! held. It shares no code with what it checks.
+//!
+//! In reading order: [`calls`] says what each recorded call may have done; [`facts`] ties every stored
+//! event to the calls it came from, with the moments between which it came to be; [`logs`] are the
+//! facts by stream. Each of the other modules decides one guarantee, or one side of it. What one
+//! can't decide, and passes, its first lines say.
+
+mod atomic;
+mod calls;
+mod case;
+mod conflicts;
+mod delivery;
+mod durable;
+mod effects;
+mod excerpt;
+mod expected;
+mod facts;
+mod fence;
+mod fidelity;
+mod loads;
+mod logs;
+mod order;
+mod poisons;
+mod remains;
+mod repeats;
+mod rule;
+mod shots;
+mod stalls;
+mod streams;
+mod sums;
+mod views;
+
 
 use crate::history::{History, Truth};
+use case::Case;
 
 /// A guarantee that did not hold, with what shows it.
 #[derive(Clone, Debug)]
@@ -14,8 +46,32 @@ pub struct Finding {
     pub excerpt: Vec<String>,
 }
 
+const RULES: [fn(&Case<'_>) -> Vec<Finding>; 17] = [
+    atomic::check,
+    sums::check,
+    durable::check,
+    repeats::check,
+    streams::check,
+    conflicts::check,
+    loads::check,
+    order::check,
+    delivery::check,
+    stalls::check,
+    views::check,
+    shots::check,
+    effects::check,
+    fence::check,
+    fidelity::check,
+    poisons::check,
+    remains::check,
+];
+
 /// All findings.
 #[must_use]
-pub fn check(_history: &History, _truth: &Truth) -> Vec<Finding> {
-    Vec::new()
+pub fn check(history: &History, truth: &Truth) -> Vec<Finding> {
+    let calls = calls::of(history);
+    let origins = calls::origins(&calls);
+    let facts = facts::Facts::of(history, truth, &origins);
+    let case = Case::new(history, truth, &origins, &facts);
+    RULES.iter().flat_map(|rule| rule(&case)).collect()
 }

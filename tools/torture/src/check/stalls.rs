@@ -1,0 +1,45 @@
+//! G8: what holds up the order is named, and what appends nothing holds up nobody.
+
+use super::Finding;
+use super::case::Case;
+use super::rule::Rule;
+use crate::history::Stall;
+
+pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
+    let mut unnamed = Rule::new("G8");
+    let mut stalled = Rule::new("G8");
+    for stall in &case.history.stalls {
+        if stall.appends && !names(&stall.named, &stall.holder) {
+            unnamed.broken(|| {
+                let text = format!("{} held up the order, and was not named", stall.holder);
+                (text, shown(case, stall))
+            });
+        }
+        if !stall.appends && stall.reached < stall.acknowledged {
+            stalled.broken(|| {
+                let text = format!("{} appends nothing, and held up the order", stall.holder);
+                (text, shown(case, stall))
+            });
+        }
+    }
+    let mut findings = unnamed.findings();
+    findings.extend(stalled.findings());
+    findings
+}
+
+/// Whether the holder is named, and not merely a number that begins or ends like it.
+fn names(named: &str, holder: &str) -> bool {
+    named.match_indices(holder).any(|(at, _)| {
+        let before = named.get(..at).and_then(|text| text.chars().next_back());
+        let after = named.get(at + holder.len()..).and_then(|text| text.chars().next());
+        [before, after].into_iter().flatten().all(|edge| !edge.is_ascii_digit())
+    })
+}
+
+fn shown(case: &Case<'_>, stall: &Stall) -> Vec<String> {
+    let Stall { holder, named, before, reached, acknowledged, .. } = stall;
+    let text = format!(
+        "held open by {holder}: named {named:?}, a reader came from {before} to {reached}, acknowledged {acknowledged}"
+    );
+    case.excerpt().moment(stall.opened, stall.closed, &text).lines()
+}
