@@ -3,9 +3,12 @@
 // Records are read by their fields' names.
 #![allow(missing_docs)]
 
+pub mod arena;
+pub mod arguments;
 pub mod book;
 pub mod bug;
 pub mod check;
+pub mod collect;
 pub mod crew;
 pub mod domain;
 pub mod draft;
@@ -13,10 +16,15 @@ pub mod fault;
 pub mod field;
 pub mod history;
 pub mod look;
+pub mod plan;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod poison;
 pub mod proxy;
 pub mod reader;
 pub mod recorder;
+pub mod report;
+pub mod schedule;
 pub mod stall;
 pub mod worker;
 pub mod writer;

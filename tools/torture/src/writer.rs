@@ -1,6 +1,7 @@
 //! Writers: appends of their own and in users' transactions, to hot and cold streams, repeated while
 //! nobody knows whether they were made.
 
+pub mod prepared;
 mod transaction;
 
 use std::sync::Arc;
@@ -165,7 +166,7 @@ impl Writer {
         let mut index = 0;
         let parts = parts.into_iter().map(|(account, expect)| {
             let count =
-                if self.rng.u8(..) < 12 { self.rng.u64(20..60) } else { self.rng.u64(1..5) };
+                if self.rng.u8(..) < 64 { self.rng.u64(10..60) } else { self.rng.u64(1..6) };
             let events = (0..count).map(|_| {
                 index += 1;
                 (Book::mark(number, index), self.rng.i64(1..1_000))
