@@ -50,7 +50,7 @@ impl Plan {
             lookers: 2,
             workers: rng.usize(2..4),
             rest: Duration::from_millis(rng.u64(4..24)),
-            segment_width: [512, 4_096, 65_536][rng.usize(0..3)],
+            segment_width: rng.choice([512, 4_096, 65_536]).unwrap_or(65_536),
             poison: rng.bool(),
             strikes: Vec::new(),
         };
@@ -91,7 +91,7 @@ fn strikes(rng: &mut Rng, time: Duration) -> Vec<(Duration, Kind)> {
         let kind = match rng.u8(..) {
             0..36 => Kind::KillWorker,
             36..48 => Kind::KillBackend,
-            _ => kinds[rng.usize(0..kinds.len())],
+            _ => rng.choice(&kinds).copied().unwrap_or(Kind::KillWorker),
         };
         strikes.push((at, kind));
         at += Duration::from_millis(rng.u64(pace / 4..pace * 2));
