@@ -73,6 +73,10 @@ impl<'a> Log<'a> {
 
     /// The fold of its first events.
     pub(super) fn cents(&self, version: u64) -> Option<i64> {
+        if version == 0 {
+            // Also of a stream that nobody ever appended to.
+            return Some(0);
+        }
         self.cents.get(usize::try_from(version).ok()?).copied()
     }
 
