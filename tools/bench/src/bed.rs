@@ -1,6 +1,8 @@
 //! A database of a bench, and the app over it.
 
-use foldlog::{App, Db};
+use std::time::{Duration, Instant};
+
+use foldlog::{App, AppBuilder, Db};
 use foldlog_pg::Endpoint;
 use sqlx::Row as _;
 
@@ -10,6 +12,8 @@ use crate::fill;
 use crate::server::Server;
 use crate::streams::Accounts;
 
+const LOOK: Duration = Duration::from_millis(5);
+
 pub struct Bed {
     name: String,
     db: Db,
@@ -18,8 +22,17 @@ pub struct Bed {
 
 impl Bed {
     pub async fn open(server: &Server, name: &str) -> Result<Self, Failure> {
+        Self::open_with(server, name, AppBuilder::aggregate::<Account>).await
+    }
+
+    /// An app that consists of what `of` says.
+    pub async fn open_with(
+        server: &Server,
+        name: &str,
+        of: impl FnOnce(AppBuilder) -> AppBuilder,
+    ) -> Result<Self, Failure> {
         let db = server.database(name).await?;
-        let app = App::builder(db.clone()).aggregate::<Account>().start().await?;
+        let app = of(App::builder(db.clone())).start().await?;
         Ok(Self { name: name.to_owned(), db, app })
     }
 
@@ -44,10 +57,19 @@ impl Bed {
         fill::fill(self.endpoint(), accounts).await
     }
 
-    /// How many events the store holds.
-    pub async fn stored(&self) -> Result<i64, Failure> {
-        let count = sqlx::query_scalar(include_str!("../sql/store_count.sql"));
-        Ok(count.fetch_one(self.db.pool()).await?)
+    /// Waits until every class of every view has come as far as the store's last event.
+    pub async fn wait_for_view(&self, patience: Duration) -> Result<(), Failure> {
+        let last = sqlx::query_scalar(include_str!("../sql/store_last.sql"));
+        let last: i64 = last.fetch_one(self.db.pool()).await?;
+        let begun = Instant::now();
+        while !has_caught_up(&self.app, last.unsigned_abs()).await? {
+            if begun.elapsed() > patience {
+                let s = patience.as_secs();
+                return Err(format!("the view did not come to the last event in {s} s").into());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
     }
 
     /// Fails unless the store holds exactly so many events, and each stream's row fits its events.
@@ -87,4 +109,13 @@ impl Bed {
         self.db.close().await;
         server.drop_database(&self.name).await
     }
+}
+
+/// Whether every class of every view holds everything up to this position.
+pub async fn has_caught_up(app: &App, last: u64) -> Result<bool, Failure> {
+    let classes = app.status().await?;
+    if let Some((at, why)) = classes.iter().find_map(|class| class.stopped.as_ref()) {
+        return Err(format!("the view stopped at position {}: {why}", at.get()).into());
+    }
+    Ok(!classes.is_empty() && classes.iter().all(|class| class.position.get() >= last))
 }

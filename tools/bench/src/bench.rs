@@ -4,8 +4,10 @@ mod append;
 mod busy;
 mod command;
 mod hot;
+mod live;
 mod project;
 mod read;
+mod size;
 
 use crate::Failure;
 use crate::report::Report;
@@ -68,7 +70,8 @@ impl Bench {
             Self::Command => command::measure(run).await,
             Self::Read => read::measure(run).await,
             Self::Project => project::measure(run).await,
-            _ => Err("not there yet".into()),
+            Self::Live => live::measure(run).await,
+            Self::Size => size::measure(run).await,
         }
     }
 }

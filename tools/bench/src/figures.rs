@@ -77,7 +77,9 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match (values.get(middle), values.get(middle.wrapping_sub(1))) {
-        (Some(upper), Some(lower)) if values.len() % 2 == 0 => f64::midpoint(*upper, *lower),
+        (Some(upper), Some(lower)) if values.len().is_multiple_of(2) => {
+            f64::midpoint(*upper, *lower)
+        }
         (Some(middle), _) => *middle,
         (None, _) => 0.0,
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::Failure;
 use crate::account::{Account, Balance};
-use crate::bed::Bed;
+use crate::bed::{Bed, has_caught_up};
 use crate::callers::{Measured, Rounds};
 use crate::figures::Latencies;
 use crate::plain::Session;
@@ -58,6 +58,7 @@ async fn catch_up(bed: &Bed, events: i64) -> Result<Measured, Failure> {
     let begun = Instant::now();
     let app = App::builder(bed.db().clone()).aggregate::<Account>().view::<Balance>();
     let app = app.start().await?;
+    // The events were filled in without a gap, so their number is the last position.
     while !has_caught_up(&app, events.unsigned_abs()).await? {
         if begun.elapsed() > PATIENCE {
             return Err("the view did not come to the last event in half an hour".into());
@@ -67,15 +68,6 @@ async fn catch_up(bed: &Bed, events: i64) -> Result<Measured, Failure> {
     let took = begun.elapsed();
     app.shutdown().await?;
     Ok(pass(events, took))
-}
-
-/// The events were filled in without a gap, so their number is the last position.
-async fn has_caught_up(app: &App, last: u64) -> Result<bool, Failure> {
-    let classes = app.status().await?;
-    if let Some((at, why)) = classes.iter().find_map(|class| class.stopped.as_ref()) {
-        return Err(format!("the view stopped at position {}: {why}", at.get()).into());
-    }
-    Ok(!classes.is_empty() && classes.iter().all(|class| class.position.get() >= last))
 }
 
 fn pass(events: i64, took: Duration) -> Measured {
