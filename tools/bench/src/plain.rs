@@ -53,7 +53,7 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// The streams are those whose numbers in the tables are the accounts' plus `offset`.
+    /// The numbers of streams in the tables are those of the accounts.
     pub async fn open(endpoint: &Endpoint, share: Share, batch: usize) -> Result<Self, Failure> {
         let session = Session::open(endpoint).await?;
         session.client.batch_execute(include_str!("../sql/plain_session.sql")).await?;

@@ -18,9 +18,9 @@ impl Accounts {
         Share::new(self, 0, 1)
     }
 
-    /// Each of so many callers' own part, in turn.
+    /// Each of so many callers' own part, in turn; of no more callers than there are streams.
     pub fn shares(self, callers: usize) -> Vec<Share> {
-        let step = i64::try_from(callers).unwrap_or(1).max(1);
+        let step = i64::try_from(callers).unwrap_or(i64::MAX).clamp(1, self.count.max(1));
         (0..step).map(|place| Share::new(self, place, step)).collect()
     }
 }

@@ -17,9 +17,10 @@ use crate::streams::{Accounts, Share};
 const STREAMS: i64 = 20_480;
 const STREAMS_SMOKE: i64 = 2_048;
 
-/// How many streams callers share in a run of this kind.
-pub fn streams(run: &Run<'_>) -> i64 {
-    if run.arguments.smoke { STREAMS_SMOKE } else { STREAMS }
+/// How many streams so many callers share: at least one each.
+pub fn streams(run: &Run<'_>, callers: usize) -> i64 {
+    let streams = if run.arguments.smoke { STREAMS_SMOKE } else { STREAMS };
+    streams.max(i64::try_from(callers).unwrap_or(i64::MAX))
 }
 
 /// One of the callers: appends through the app, as a user does.
@@ -82,7 +83,7 @@ async fn measure(
     sides: &[(usize, usize)],
 ) -> Result<Report, Failure> {
     let bed = Bed::open(run.server, &bench.replace('-', "_")).await?;
-    let count = streams(run);
+    let count = streams(run, sides.iter().map(|(callers, _)| *callers).max().unwrap_or(1));
     let mut events = count * i64::try_from(sides.len())?;
     bed.fill(Accounts { first: 0, count: events, version: 1 }).await?;
     plain::copy_store(bed.endpoint()).await?;

@@ -19,7 +19,7 @@ pub async fn measure(run: &Run<'_>) -> Result<Report, Failure> {
     let clients = run.arguments.clients();
     let hold = if run.arguments.smoke { 400 } else { 10_000 };
     let hold = Duration::from_millis(hold);
-    let accounts = Accounts { first: 0, count: streams(run), version: 1 };
+    let accounts = Accounts { first: 0, count: streams(run, clients), version: 1 };
     bed.fill(accounts).await?;
     let mut callers = Appender::several(bed.app(), accounts, clients);
     let mut events = accounts.count;

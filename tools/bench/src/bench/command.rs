@@ -93,7 +93,7 @@ pub fn loaded_mean(callers: &[Commander]) -> f64 {
 pub async fn measure(run: &Run<'_>) -> Result<Report, Failure> {
     let bed = Bed::open(run.server, "command").await?;
     let clients = run.arguments.clients();
-    let accounts = Accounts { first: 0, count: streams(run), version: 1 };
+    let accounts = Accounts { first: 0, count: streams(run, clients), version: 1 };
     bed.fill(accounts).await?;
     let mut events = accounts.count;
     let none = Accounts { first: accounts.count, count: 0, version: LOADED };

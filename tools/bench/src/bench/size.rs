@@ -15,6 +15,8 @@ use crate::streams::Accounts;
 
 const SIZES: [i64; 3] = [10_000, 1_000_000, 10_000_000];
 const SIZES_SMOKE: [i64; 2] = [1_000, 5_000];
+/// What a command loads.
+const EVENTS_OF_STREAM: i64 = LOADED.cast_signed();
 
 /// A store of one size. Appends go to the first half of its streams, commands to the others.
 struct Store {
@@ -30,16 +32,18 @@ struct Store {
 }
 
 pub async fn measure(run: &Run<'_>) -> Result<Report, Failure> {
-    let mut stores = Vec::new();
-    for size in sizes(run) {
-        stores.push(Store::fill(run, size).await?);
+    let (mut stores, sizes) = (Vec::new(), sizes(run));
+    // As many on each store: no more than the smallest has streams for.
+    let streams = sizes.first().map_or(1, |size| size / EVENTS_OF_STREAM / 2);
+    let clients = run.arguments.clients().min(usize::try_from(streams)?);
+    for size in sizes {
+        stores.push(Store::fill(run, size, clients).await?);
     }
     for round in 0..=run.arguments.rounds() {
         for store in &mut stores {
             store.round(run, round).await?;
         }
     }
-    let clients = run.arguments.clients();
     let lines = lines(&stores, clients);
     let mut facts = vec![("connections", json!(stores.first().map(|s| s.bed.connections())))];
     let by_size = |of: fn(&Store) -> Value| -> Value {
@@ -84,10 +88,9 @@ fn lines(stores: &[Store], clients: usize) -> Vec<Line> {
 }
 
 impl Store {
-    async fn fill(run: &Run<'_>, size: i64) -> Result<Self, Failure> {
+    async fn fill(run: &Run<'_>, size: i64, clients: usize) -> Result<Self, Failure> {
         let bed = Bed::open(run.server, &format!("size_{size}")).await?;
-        let clients = run.arguments.clients();
-        let streams = size / i64::try_from(LOADED)?;
+        let streams = size / EVENTS_OF_STREAM;
         let begun = Instant::now();
         bed.fill(Accounts { first: 0, count: streams, version: LOADED }).await?;
         let half = streams / 2;
@@ -96,7 +99,7 @@ impl Store {
         Ok(Self {
             size,
             filled_s: begun.elapsed().as_secs_f64(),
-            events: streams * i64::try_from(LOADED)?,
+            events: streams * EVENTS_OF_STREAM,
             appenders: Appender::several(bed.app(), appended, clients),
             commanders: Commander::several(bed.app(), &supply.untouched, clients),
             bed,
