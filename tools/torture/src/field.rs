@@ -74,6 +74,24 @@ pub(crate) struct Prepared {
     pub(crate) committing: bool,
 }
 
+/// For work that is begun anew when the server goes away under it.
+#[derive(Debug, Default)]
+pub(crate) struct Insistence {
+    attempts: u32,
+}
+
+impl Insistence {
+    /// After a failure: the work is to be tried again on a new session, unless that was too often.
+    pub(crate) async fn again(&mut self, missed: Missed) -> Result<(), Missed> {
+        self.attempts += 1;
+        if self.attempts == ATTEMPTS_MAX {
+            return Err(missed);
+        }
+        sleep(PAUSE * self.attempts).await;
+        Ok(())
+    }
+}
+
 /// Why a fault came to nothing.
 #[derive(Clone, Debug)]
 pub struct Missed(pub String);
@@ -141,22 +159,6 @@ impl Field {
         match timeout(PATIENCE / 3, options.connect()).await {
             Ok(connected) => connected,
             Err(_) => Err(sqlx::Error::PoolTimedOut),
-        }
-    }
-
-    /// Does something on a session, and again on a new one when the server went away under it.
-    pub(crate) async fn insist<T>(
-        &self,
-        mut work: impl AsyncFnMut(&mut PgConnection) -> Result<T, Missed>,
-    ) -> Result<T, Missed> {
-        let mut attempt = 1;
-        loop {
-            let mut session = self.session().await?;
-            match work(&mut session).await {
-                Err(_) if attempt < ATTEMPTS_MAX => attempt += 1,
-                ended => return ended,
-            }
-            sleep(PAUSE * attempt).await;
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::{prepared, setting};
-use crate::field::{APPLICATION, Field, Missed};
+use crate::field::{APPLICATION, Field, Insistence, Missed};
 
 impl Field {
     /// The server up, the way to it open, all workers there and going, settings as they were, nothing
@@ -18,9 +18,20 @@ impl Field {
         self.proxy.heal();
         self.raise().await?;
         self.crew.lock().await.heal().await?;
+        let mut insistence = Insistence::default();
+        while let Err(missed) = self.tidy_up().await {
+            insistence.again(missed).await?;
+        }
+        Ok(())
+    }
+
+    /// What is left in the database.
+    async fn tidy_up(&self) -> Result<(), Missed> {
         self.end_own_sessions().await?;
-        self.forget_settings().await?;
-        let mut left = self.insist(async |session| prepared::left(session).await).await?;
+        for name in setting::left(self).await? {
+            setting::reset(self, name).await?;
+        }
+        let mut left = prepared::left(self).await?;
         // And those that were never prepared, or are resolved and not told.
         left.extend(self.wounds().prepared.keys().cloned());
         for gid in left {
@@ -50,34 +61,14 @@ impl Field {
 
     /// What a dropped fault had begun may go on in its session for a moment.
     async fn end_own_sessions(&self) -> Result<(), Missed> {
-        self.insist(async |session| {
-            let end = include_str!("../../sql/session_own_terminate.sql");
-            while sqlx::query_scalar::<_, i64>(end)
-                .bind(APPLICATION)
-                .fetch_one(&mut *session)
-                .await?
-                > 0
-            {
-                sleep(Duration::from_millis(5)).await;
+        let mut session = self.session().await?;
+        loop {
+            let end = sqlx::query_scalar(include_str!("../../sql/session_own_terminate.sql"));
+            let ended: i64 = end.bind(APPLICATION).fetch_one(&mut session).await?;
+            if ended == 0 {
+                return Ok(());
             }
-            Ok(())
-        })
-        .await
-    }
-
-    async fn forget_settings(&self) -> Result<(), Missed> {
-        let list = include_str!("../../sql/database_setting_list.sql");
-        let set: Vec<String> = self
-            .insist(async |session| {
-                let names = sqlx::query_scalar(list).bind(&self.database);
-                Ok(names.fetch_all(session).await?)
-            })
-            .await?;
-        for name in setting::SETTINGS {
-            if set.iter().any(|known| known == name) {
-                setting::reset(self, name).await?;
-            }
+            sleep(Duration::from_millis(5)).await;
         }
-        Ok(())
     }
 }

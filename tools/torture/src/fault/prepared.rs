@@ -1,11 +1,11 @@
 //! Prepared transactions with an append in them.
 
 use fastrand::Rng;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::AssertSqlSafe;
 use tokio::time::sleep;
 
 use super::{Strike, between, process, seconds};
-use crate::field::{Field, Missed, Prepared, filled, literal};
+use crate::field::{Field, Insistence, Missed, Prepared, filled, literal};
 use crate::history::{Commit, Transaction};
 
 /// Names of ours begin so.
@@ -50,24 +50,10 @@ pub(super) async fn leave(
 /// Commits a prepared transaction or rolls it back, and tells the history how it ended. It is tried
 /// again when the server goes away under it.
 pub(super) async fn resolve(field: &Field, gid: &str, commit: bool) -> Result<(), Missed> {
-    let sql = if commit {
-        include_str!("../../sql/prepared_commit.sql")
-    } else {
-        include_str!("../../sql/prepared_rollback.sql")
-    };
-    let sql = filled(sql, &named(gid));
-    field
-        .insist(async |session| {
-            if !left(session).await?.iter().any(|name| name == gid) {
-                return Ok(());
-            }
-            if commit && let Some(note) = field.wounds().prepared.get_mut(gid) {
-                note.committing = true;
-            }
-            sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(session).await?;
-            Ok(())
-        })
-        .await?;
+    let mut insistence = Insistence::default();
+    while let Err(missed) = resolve_once(field, gid, commit).await {
+        insistence.again(missed).await?;
+    }
     let note = field.wounds().prepared.remove(gid);
     if let Some(Prepared { transaction: Some(id), begun, committing }) = note {
         let ended = field.recorder.now();
@@ -78,10 +64,29 @@ pub(super) async fn resolve(field: &Field, gid: &str, commit: bool) -> Result<()
     Ok(())
 }
 
+async fn resolve_once(field: &Field, gid: &str, commit: bool) -> Result<(), Missed> {
+    if !left(field).await?.iter().any(|name| name == gid) {
+        return Ok(());
+    }
+    if commit && let Some(note) = field.wounds().prepared.get_mut(gid) {
+        note.committing = true;
+    }
+    let sql = if commit {
+        include_str!("../../sql/prepared_commit.sql")
+    } else {
+        include_str!("../../sql/prepared_rollback.sql")
+    };
+    let mut session = field.session().await?;
+    let sql = filled(sql, &named(gid));
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut session).await?;
+    Ok(())
+}
+
 /// The names of those that wait to be resolved.
-pub(super) async fn left(session: &mut PgConnection) -> Result<Vec<String>, Missed> {
+pub(super) async fn left(field: &Field) -> Result<Vec<String>, Missed> {
+    let mut session = field.session().await?;
     let list = sqlx::query_scalar(include_str!("../../sql/prepared_list.sql"));
-    Ok(list.bind(PREFIX).fetch_all(session).await?)
+    Ok(list.bind(PREFIX).fetch_all(&mut session).await?)
 }
 
 fn named(gid: &str) -> [(&'static str, String); 1] {

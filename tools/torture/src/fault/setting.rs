@@ -8,20 +8,20 @@ use sqlx::AssertSqlSafe;
 use tokio::time::{Instant, sleep};
 
 use super::{Strike, between, seconds, transaction};
-use crate::field::{Field, Missed, filled, identifier};
+use crate::field::{Field, Insistence, Missed, filled, identifier};
 
 const STATEMENT_TIMEOUT: &str = "statement_timeout";
 const LOCK_TIMEOUT: &str = "lock_timeout";
 const ISOLATION: &str = "default_transaction_isolation";
 /// What these faults set.
-pub(super) const SETTINGS: [&str; 3] = [STATEMENT_TIMEOUT, LOCK_TIMEOUT, ISOLATION];
+const SETTINGS: [&str; 3] = [STATEMENT_TIMEOUT, LOCK_TIMEOUT, ISOLATION];
 
 pub(super) async fn statement_timeout(
     field: &Field,
     rng: &mut Rng,
     strike: &mut Strike<'_>,
 ) -> Result<(), Missed> {
-    let value = format!("{}ms", rng.u32(2..=20));
+    let value = format!("{}ms", rng.u32(1..=8));
     let time = between(rng, 500, 2_500);
     during(field, strike, (STATEMENT_TIMEOUT, &value), time, sleep(time)).await
 }
@@ -72,12 +72,25 @@ async fn during(
 /// Takes a setting back, and sends away the sessions that have it. It is tried again when the server
 /// goes away under it.
 pub(super) async fn reset(field: &Field, setting: &str) -> Result<(), Missed> {
+    let mut insistence = Insistence::default();
+    while let Err(missed) = reset_once(field, setting).await {
+        insistence.again(missed).await?;
+    }
+    Ok(())
+}
+
+async fn reset_once(field: &Field, setting: &str) -> Result<(), Missed> {
+    let mut session = field.session().await?;
     let names = [("database", identifier(&field.database)), ("setting", identifier(setting))];
     let text = filled(include_str!("../../sql/database_reset.sql"), &names);
-    field
-        .insist(async |session| {
-            sqlx::raw_sql(AssertSqlSafe(text.clone())).execute(&mut *session).await?;
-            field.terminate(session, None).await.map(drop)
-        })
-        .await
+    sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut session).await?;
+    field.terminate(&mut session, None).await.map(drop)
+}
+
+/// The settings of these faults that the database has.
+pub(super) async fn left(field: &Field) -> Result<Vec<&'static str>, Missed> {
+    let mut session = field.session().await?;
+    let list = sqlx::query_scalar(include_str!("../../sql/database_setting_list.sql"));
+    let set: Vec<String> = list.bind(&field.database).fetch_all(&mut session).await?;
+    Ok(SETTINGS.into_iter().filter(|name| set.iter().any(|known| known == name)).collect())
 }
