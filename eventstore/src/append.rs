@@ -14,6 +14,8 @@ use crate::store::EventStore;
 
 /// How long an append of its own waits for a lock before it answers `Busy`.
 pub(crate) const LOCK_WAIT_MS: i32 = 10_000;
+/// The append function does not find a type or a category: this process remembers what was lost.
+const UNKNOWN_TYPE: &str = "FL007";
 /// How often an append of its own is repeated when the server went away or broke it off.
 const ATTEMPTS_MAX: u32 = 6;
 
@@ -191,7 +193,13 @@ impl EventStore {
             .fetch_all(conn)
             .await
             .map_err(|e| database("append", e));
-        self.answer(request, &rows.map_err(|error| refused(request, error))?)
+        let rows = rows.map_err(|error| {
+            if sqlstate(&error) == Some(UNKNOWN_TYPE) {
+                self.types().forget();
+            }
+            refused(request, error)
+        })?;
+        self.answer(request, &rows)
     }
 
     fn answer(&self, request: &Request, rows: &[PgRow]) -> Result<Appended, AppendError> {

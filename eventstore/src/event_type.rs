@@ -13,7 +13,8 @@ use crate::request::Request;
 const SCHEMA_VERSION: i32 = 1;
 
 /// The event types this process has met. Appends use only what is committed; a name may stand here
-/// for an id that was rolled back, and is then never asked for: ids are not given twice.
+/// for an id that was rolled back or lost, and is then never asked for: ids are drawn at random, so
+/// that none is given twice.
 #[derive(Debug, Default)]
 pub(crate) struct EventTypes(RwLock<Known>);
 
@@ -39,6 +40,11 @@ impl EventTypes {
     pub(crate) fn name(&self, id: i32) -> Option<Arc<TypeName>> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         known.names.get(&id).cloned()
+    }
+
+    /// Forgets the ids to append with. A failover may have lost what this process knew of.
+    pub(crate) fn forget(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).ids.clear();
     }
 
     /// Reads every type from the database, so that each id has its name. Ids to append with are kept

@@ -11,7 +11,7 @@ use crate::support::Bench;
 
 const SESSIONS: u64 = 6;
 /// A pass takes seconds. `cargo xtask soak` asks for ten million in `FOLDLOG_DRAWS`.
-const DRAWS: u64 = 300_000;
+const DRAWS: u64 = 200_000;
 /// Draws of one call.
 const ROUND: u64 = 2_000;
 

@@ -20,7 +20,9 @@ async fn call(session: &mut PgConnection, arguments: &Value) -> Result<Vec<Outco
             (select array_agg(x::bigint) from jsonb_array_elements_text(a->'expected') x) as expected,
             (select array_agg(x::int) from jsonb_array_elements_text(a->'stream') x) as stream,
             (select array_agg(x::uuid) from jsonb_array_elements_text(a->'event') x) as event,
-            (select array_agg(x::int) from jsonb_array_elements_text(a->'type') x) as type,
+            (select array_agg((select t.id from foldlog.event_type t
+                where t.name = 'Noted' and x = '1'))
+                from jsonb_array_elements_text(a->'type') x) as type,
             (select array_agg(x) from jsonb_array_elements_text(a->'payload') x) as payload,
             (select array_agg(x) from jsonb_array_elements_text(a->'metadata') x) as metadata
         ) g, lateral foldlog.append_1(null, g.tenant, g.id, g.hash, g.reply, g.request, g.name,
@@ -175,8 +177,6 @@ async fn arguments_that_do_not_fit_each_other_are_refused() {
         // A stream twice.
         ("name", json!(["note-a", "note-a"])),
         ("request", json!([2, 2])),
-        // A category that nobody registered.
-        ("name", json!(["note-a", "unknown-b"])),
     ];
     for (array, value) in spoilt {
         let mut arguments = good.clone();
@@ -188,6 +188,11 @@ async fn arguments_that_do_not_fit_each_other_are_refused() {
         let code = error.as_database_error().unwrap().code().unwrap().into_owned();
         assert_eq!(code, "FL006", "{array}: {value}: {error}");
     }
+    // A category that nobody registered: the caller may repeat it once somebody has.
+    let mut unknown = good.clone();
+    unknown["name"] = json!(["note-a", "unknown-b"]);
+    let error = call(&mut session, &unknown).await.unwrap_err();
+    assert_eq!(error.as_database_error().unwrap().code().unwrap(), "FL007", "{error}");
     run(&mut session, "begin").await;
     assert_eq!(call(&mut session, &good).await.unwrap().len(), 2);
     run(&mut session, "rollback").await;

@@ -1,6 +1,7 @@
 //! Standbys: what can't be read there is refused, and a promotion loses nothing that came over.
 
 use foldlog_core::{ErrorKind, Expected, Filter, Position, Source};
+use foldlog_eventstore::StreamEvents;
 use foldlog_pg::{Db, Endpoint, Variables};
 use foldlog_testkit::{Cluster, wait_until};
 use sqlx::{Connection, PgConnection};
@@ -8,7 +9,8 @@ use sqlx::{Connection, PgConnection};
 use crate::clusters::open;
 use crate::readers::{Follower, Recipe};
 use crate::support::{
-    Bench, PATIENCE, follow, label, noted, noted_many, number, refused, request, run, text,
+    Bench, PATIENCE, event, follow, label, name, noted, noted_many, number, refused, request, run,
+    text,
 };
 
 async fn raw(cluster: &Cluster) -> PgConnection {
@@ -175,4 +177,34 @@ async fn a_cursor_beyond_what_was_replicated_is_refused_after_the_promotion() {
     store.append(&request([noted("note-a", Expected::Exact(1), 2)])).await.unwrap();
     let seen = follow(&mut *reader, &mut Position::new(1)).await;
     assert_eq!(seen.iter().map(label).collect::<Vec<_>>(), ["note-a@2"]);
+}
+
+#[tokio::test]
+async fn a_type_that_was_lost_in_a_failover_is_made_again_and_never_taken_for_another() {
+    let (mut bench, mut standby) = Bench::followed().await;
+    let (one, other) = (bench.database.port(), standby.port());
+    let url = format!("postgres://postgres@127.0.0.1:{one},127.0.0.1:{other}/postgres");
+    bench.store = open(Endpoint::parse(&url, &Variables::none()).unwrap()).await;
+    // Behind it an id that the standby does not hear of would be counted again there.
+    run(&mut bench.session().await, "checkpoint").await;
+    caught_up(&bench, &standby).await;
+    cut_off(&bench, &mut standby).await;
+    let kinds = |stream: &str, kind| {
+        request([StreamEvents::raw(name(stream), Expected::Any, vec![event(kind, "1")])])
+    };
+    bench.store.append(&kinds("note-a", "Lost")).await.unwrap();
+    bench.store.append(&kinds("memo-a", "Gone")).await.unwrap();
+    bench.database.kill().await;
+    run(&mut raw(&standby).await, PROMOTE).await;
+    let stranger = open(standby.endpoint("postgres")).await;
+    stranger.append(&kinds("note-b", "Other")).await.unwrap();
+    // This process remembers ids of the server that is gone.
+    bench.store.append(&kinds("note-a", "Lost")).await.unwrap();
+    bench.store.append(&kinds("memo-a", "Gone")).await.unwrap();
+    for store in [&stranger, &bench.store, &open(standby.endpoint("postgres")).await] {
+        let mut reader = store.reader().await.unwrap();
+        let seen = follow(&mut *reader, &mut Position::START.clone()).await;
+        let seen: Vec<_> = seen.iter().map(|e| (e.stream.as_str(), &*e.kind)).collect();
+        assert_eq!(seen, [("note-b", "Other"), ("note-a", "Lost"), ("memo-a", "Gone")]);
+    }
 }

@@ -48,7 +48,7 @@ const GOLDEN_PG: [(&str, &str, &str); 11] = [
     ("migration_lock", "", "pg_advisory_xact_lock:void"),
     ("migration_record", "text int4 text bytea int4", ""),
     ("segment_ensure", "int4", "segment_ensure_1:int4"),
-    ("session_prepare", "", "set_config:text set_config:text set_config:text"),
+    ("session_prepare", "", "set_config:text set_config:text set_config:text case:text"),
     ("setting_local_set", "text text", "set_config:text"),
     (
         "settled_holder_read",

@@ -5,8 +5,10 @@ create table foldlog.category (
     name text collate "C" not null unique check (name <> '' and name not like '%-%')
 );
 
+-- Ids are drawn at random. Processes remember them: counted ones would be counted again by a server
+-- that lost its last commits in a failover, and would stand for other types there.
 create table foldlog.event_type (
-    id integer generated always as identity primary key,
+    id integer primary key default floor(random() * 2147483647)::integer + 1,
     category_id integer not null references foldlog.category,
     name text collate "C" not null check (name <> ''),
     schema_version integer not null default 1 check (schema_version >= 1),

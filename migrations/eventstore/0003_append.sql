@@ -197,7 +197,8 @@ begin
         get diagnostics inserted = row_count;
         if inserted <> pending then
             raise exception 'an event type does not exist, or is not of its stream''s category'
-                using errcode = 'FL006';
+                using errcode = 'FL007',
+                      hint = 'Types that were lost in a failover are made again by a repeat.';
         end if;
         update foldlog.stream s
         set version = g.version, last_position = g.last_position,

@@ -110,7 +110,7 @@ begin
         where not exists (
             select from foldlog.category c where c.name = split_part(w.name, '-', 1))
     ) then
-        raise exception 'the category of a stream is not registered' using errcode = 'FL006';
+        raise exception 'the category of a stream is not registered' using errcode = 'FL007';
     end if;
     insert into foldlog.stream (tenant, name, category_id, slice)
     select m.tenant, m.name, c.id, foldlog.slice_of(m.name)

@@ -39,6 +39,7 @@ async fn each_code_asks_for_its_reaction() {
         ("FL004", ErrorKind::Internal),
         ("FL005", ErrorKind::Invalid),
         ("FL006", ErrorKind::Invalid),
+        ("FL007", ErrorKind::Retry),
         ("22P02", ErrorKind::Internal),
     ] {
         let raised = sqlx::raw_sql(AssertSqlSafe(raise(code))).execute(test.pool()).await;
