@@ -1,11 +1,11 @@
 //! Prepared transactions with an append in them.
 
 use fastrand::Rng;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, PgConnection};
 use tokio::time::sleep;
 
 use super::{Strike, between, process, seconds};
-use crate::field::{Field, Insistence, Missed, Prepared, filled, literal};
+use crate::field::{AppendIn, Field, Insistence, Missed, Prepared, filled, literal};
 use crate::history::{Commit, Transaction};
 
 /// Names of ours begin so.
@@ -23,9 +23,7 @@ pub(super) async fn leave(
     let gid = format!("{PREFIX}{:016x}", rng.u64(..));
     let (time, over_a_crash, commit) = (between(rng, 300, 4_000), rng.u8(0..4) == 0, rng.bool());
     let begun = field.recorder.now();
-    let mut session = field.session().await?;
-    sqlx::raw_sql("begin").execute(&mut session).await?;
-    let transaction = append(&mut session).await.map_err(Missed)?;
+    let (mut session, transaction) = opened(field, append).await?;
     // Noted before it is done: who resolves it finds out whether it was.
     let note = Prepared { transaction, begun, committing: false };
     field.wounds().prepared.insert(gid.clone(), note);
@@ -45,6 +43,22 @@ pub(super) async fn leave(
     }
     resolve(field, &gid, commit).await?;
     done.map(drop).map_err(Missed::from)
+}
+
+/// A session with an open transaction that has appended.
+async fn opened(field: &Field, append: &AppendIn) -> Result<(PgConnection, Option<u64>), Missed> {
+    let mut insistence = Insistence::default();
+    loop {
+        // A new one each time: the old one's transaction has failed.
+        let mut session = field.session().await?;
+        sqlx::raw_sql(include_str!("../../sql/transaction_begin.sql"))
+            .execute(&mut session)
+            .await?;
+        match append(&mut session).await {
+            Ok(transaction) => return Ok((session, transaction)),
+            Err(error) => insistence.again(Missed(error)).await?,
+        }
+    }
 }
 
 /// Commits a prepared transaction or rolls it back, and tells the history how it ended. It is tried
