@@ -97,10 +97,12 @@ impl Projections {
     }
 
     /// Warns, until `shutdown`, of every view that is live or registered here and that no live
-    /// worker owns.
+    /// worker owns; then closes the session with which reads that wait have looked ahead.
     pub async fn watch(&self, shutdown: CancellationToken) {
         let registered: Vec<_> = self.0.registered.iter().map(|one| one.name()).collect();
         monitor::run(&self.0.db, &registered, &shutdown).await;
+        // Handles may live on for long behind a shutdown, and would keep it.
+        drop(self.0.look.lock().await.take());
     }
 
     /// A registered view, read for a tenant.
