@@ -16,6 +16,7 @@ mod hand;
 mod support;
 
 mod ambiguous;
+mod cancellation;
 mod classes;
 mod crashes;
 mod fences;
