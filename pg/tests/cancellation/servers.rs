@@ -28,8 +28,7 @@ async fn a_dropped_start_of_a_private_server_stops_it_again() {
 }
 
 #[tokio::test]
-async fn shares_in_a_private_server_that_are_dropped_half_taken_or_half_given_back_are_given_back()
-{
+async fn shares_in_a_private_server_that_are_dropped_half_way_are_given_back() {
     let place = Place::new();
     let share = joined(&place).await;
     let up = place.postmaster();

@@ -81,6 +81,16 @@ async fn dropped_sessions_of_both_drivers_are_closed() {
         is_open
     })
     .await;
+    sweep("Db::acquire", async |cut| {
+        let db = database.narrow().await;
+        let taken = cut.of(db.acquire()).await.map(Result::unwrap);
+        let is_taken = taken.is_some();
+        drop(taken);
+        audit.nothing_left_in(&db).await;
+        db.close().await;
+        is_taken
+    })
+    .await;
     sweep("Endpoint::session", async |cut| {
         let opened = cut.of(db.endpoint().session("foldlog swept")).await.map(Result::unwrap);
         let is_open = opened.is_some();
