@@ -1,0 +1,120 @@
+//! Dropped commands, and loads of what they decide on.
+
+use foldlog::Retry;
+use foldlog::prelude::*;
+use foldlog_testkit::sweep;
+use uuid::Uuid;
+
+use super::Narrow;
+use crate::bank::{Account, AccountEvent, Deposit, Peek, account};
+
+#[tokio::test]
+async fn a_command_dropped_at_any_await_is_done_or_not_done() {
+    let mut narrow = Narrow::new().await;
+    let ada = account("ada");
+    sweep("App::execute", async |cut| {
+        let before = narrow.cents("ada").await;
+        let end = cut.of(narrow.app.execute(&ada, Deposit(1))).await;
+        narrow.nothing_left().await;
+        let after = narrow.cents("ada").await;
+        assert!(after - before <= 1, "{cut:?}");
+        let Some(end) = end else { return false };
+        assert_eq!(end.unwrap().version, after);
+        after == before + 1
+    })
+    .await;
+    sweep("Of::execute, with a version and a retry", async |cut| {
+        let before = narrow.cents("ada").await;
+        let command = narrow.app.of::<Account>().execute(&ada, Deposit(1));
+        let end = cut.of(command.expect_version(before).retry(Retry::default())).await;
+        narrow.nothing_left().await;
+        let after = narrow.cents("ada").await;
+        assert!(after - before <= 1, "{cut:?}");
+        // Expecting the same again tells which it was.
+        let again = narrow.app.execute(&ada, Deposit(1)).expect_version(before).await;
+        assert_eq!(again.is_ok(), after == before, "{cut:?}");
+        assert_eq!(narrow.cents("ada").await, before + 1);
+        end.is_some()
+    })
+    .await;
+    narrow.end().await;
+}
+
+#[tokio::test]
+async fn a_dropped_command_with_an_id_is_found_out_by_repeating_it() {
+    let mut narrow = Narrow::new().await;
+    let (ada, mut commands) = (account("ada"), 0);
+    sweep("Execute::command_id", async |cut| {
+        let key = Uuid::now_v7();
+        commands += 1;
+        let command = || narrow.app.execute(&ada, Deposit(1)).command_id(key);
+        let (first, again) = (command(), command());
+        let first = cut.of(first).await;
+        narrow.nothing_left().await;
+        let is_there = narrow.cents("ada").await == commands;
+        let again = again.await.unwrap();
+        assert_eq!(again.repeated, is_there, "{cut:?}");
+        assert_eq!(again.version, commands, "{cut:?}");
+        assert_eq!(u64::try_from(again.reply).unwrap(), commands);
+        assert_eq!(narrow.cents("ada").await, commands, "twice, at {cut:?}");
+        let Some(first) = first else { return false };
+        let first = first.unwrap();
+        assert_eq!((first.reply, first.token), (again.reply, again.token));
+        again.repeated && !first.repeated
+    })
+    .await;
+    // Rejected by now, and answered from the receipt.
+    let (peek, bob) = (Uuid::now_v7(), account("bob"));
+    let command = || narrow.app.execute(&ada, Peek).command_id(peek);
+    let reply = command().await.unwrap().reply;
+    let all = AccountEvent::Withdrawn { cents: i64::try_from(commands).unwrap() };
+    narrow.app.append([any(&ada, all)]).await.unwrap();
+    sweep("Execute::command_id, of a command that was accepted before", async |cut| {
+        let again = cut.of(narrow.app.execute(&ada, Peek).command_id(peek)).await;
+        narrow.nothing_left().await;
+        assert!(narrow.app.execute(&bob, Peek).await.is_err());
+        again.is_some_and(|again| again.unwrap().reply == reply)
+    })
+    .await;
+    narrow.end().await;
+}
+
+#[tokio::test]
+async fn a_command_dropped_amid_conflicts_is_done_once_or_not_at_all() {
+    let mut narrow = Narrow::new().await;
+    let ada = account("ada");
+    sweep("App::execute, against a rival", async |cut| {
+        let before = narrow.cents("ada").await;
+        let rival = narrow.app.execute(&ada, Deposit(1));
+        let rival = tokio::spawn(rival.retry(Retry::default()).into_future());
+        let end = cut.of(narrow.app.execute(&ada, Deposit(1))).await;
+        rival.await.unwrap().unwrap();
+        narrow.nothing_left().await;
+        let came = narrow.cents("ada").await - before;
+        assert!(came == 2 || (came == 1 && end.is_none()), "{came} came at {cut:?}");
+        end.is_some()
+    })
+    .await;
+    narrow.end().await;
+}
+
+#[tokio::test]
+async fn a_dropped_load_leaves_the_pool_as_it_was() {
+    let mut narrow = Narrow::new().await;
+    let ada = account("ada");
+    narrow.app.execute(&ada, Deposit(1)).await.unwrap();
+    sweep("App::load", async |cut| {
+        let loaded = cut.of(narrow.app.load::<Account>(&ada)).await;
+        narrow.nothing_left().await;
+        assert_eq!(narrow.cents("ada").await, 1);
+        loaded.is_some()
+    })
+    .await;
+    sweep("Of::load", async |cut| {
+        let loaded = cut.of(narrow.app.of::<Account>().load(&ada)).await;
+        narrow.nothing_left().await;
+        loaded.is_some()
+    })
+    .await;
+    narrow.end().await;
+}
