@@ -6,6 +6,7 @@
 pub mod arena;
 pub mod arguments;
 pub mod book;
+pub mod bouncer;
 pub mod bug;
 pub mod check;
 pub mod collect;

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod bouncer;
 mod crew;
 mod faults;
 mod proxy;
