@@ -20,6 +20,7 @@ mod fence;
 mod fidelity;
 mod loads;
 mod logs;
+mod marks;
 mod order;
 mod poisons;
 mod remains;
@@ -31,6 +32,8 @@ mod streams;
 mod sums;
 mod views;
 
+#[cfg(test)]
+mod tests;
 
 use crate::history::{History, Truth};
 use case::Case;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::Finding;
 use super::case::Case;
+use super::marks::ByMark;
 use super::rule::Rule;
 use crate::history::Effect;
 
@@ -17,7 +18,8 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
     let mut untrue = Rule::new("G9");
     let mut doubled = Rule::new("G9");
     let mut disorder = Rule::new("G9");
-    let mut first: HashMap<u64, &Effect> = HashMap::with_capacity(effects.len());
+    let mut first: ByMark<&Effect> = ByMark::default();
+    first.reserve(effects.len());
     let mut last: HashMap<u32, &Effect> = HashMap::new();
     for effect in effects {
         check_true(case, effect, &mut untrue);

@@ -1,8 +1,7 @@
 //! The stored events, each with the request it came from and the moments between which it came to be.
 
-use std::collections::HashMap;
-
 use super::calls::{NEVER, Origin, Unit};
+use super::marks::ByMark;
 use crate::history::{History, Moment, Page, Stored, Truth};
 
 #[derive(Clone, Copy, Debug)]
@@ -26,14 +25,15 @@ impl Fact<'_> {
 pub(super) struct Facts<'a> {
     /// By position.
     pub(super) order: Vec<Fact<'a>>,
-    by_mark: HashMap<u64, usize>,
+    by_mark: ByMark<usize>,
     /// Marks that are stored more than once: the first copy, and each other one.
     pub(super) doubled: Vec<(&'a Stored, &'a Stored)>,
 }
 
 impl<'a> Facts<'a> {
     pub(super) fn of(history: &History, truth: &'a Truth, origins: &'a [Origin<'a>]) -> Self {
-        let mut origin_of = HashMap::with_capacity(truth.events.len());
+        let mut origin_of = ByMark::default();
+        origin_of.reserve(truth.events.len());
         for origin in origins {
             origin_of.extend(origin.marks().map(|mark| (mark, origin)));
         }
@@ -50,7 +50,8 @@ impl<'a> Facts<'a> {
         order.sort_by_key(|fact| fact.stored.position);
         history.pages.iter().for_each(|page| note_delivered(&mut order, page));
 
-        let mut by_mark = HashMap::with_capacity(order.len());
+        let mut by_mark = ByMark::default();
+        by_mark.reserve(order.len());
         let mut doubled = Vec::new();
         for (place, fact) in order.iter().enumerate() {
             let first = *by_mark.entry(fact.stored.mark).or_insert(place);

@@ -17,7 +17,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
     let mut shots = Vec::new();
     for shot in &case.history.shots {
         match classes(shot) {
-            Ok(classes) => shots.push((shot, classes)),
+            Ok(_) => shots.push(shot),
             Err(what) => rule.broken(|| {
                 let text = format!("the checkpoints of view {} are no division: {what}", shot.view);
                 (text, case.excerpt().shot(shot).lines())
@@ -25,9 +25,9 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
         }
     }
     let buckets = buckets(case, &shots);
-    for ((shot, classes), buckets) in shots.iter().zip(buckets) {
+    for (shot, buckets) in shots.into_iter().zip(buckets) {
         let expected = match shot.view.as_str() {
-            BALANCE => balance(case, classes),
+            BALANCE => balance(case, &classes(shot).unwrap_or_default()),
             BUCKET => buckets.rows(),
             _ => {
                 rule.broken(|| {
@@ -88,10 +88,10 @@ fn balance(case: &Case<'_>, classes: &Classes) -> Rows {
 
 /// What each snapshot of `bucket` has to hold: one pass over the events for each class, with a stop at
 /// each checkpoint.
-fn buckets(case: &Case<'_>, shots: &[(&ViewShot, Classes)]) -> Vec<Buckets> {
+fn buckets(case: &Case<'_>, shots: &[&ViewShot]) -> Vec<Buckets> {
     let mut expected = vec![Buckets::default(); shots.len()];
     let mut stops: BTreeMap<(u16, u16), Vec<(u64, usize)>> = BTreeMap::new();
-    for (number, (shot, _)) in shots.iter().enumerate().filter(|(_, (s, _))| s.view == BUCKET) {
+    for (number, shot) in shots.iter().enumerate().filter(|(_, shot)| shot.view == BUCKET) {
         for (modulus, remainder, position) in &shot.checkpoints {
             stops.entry((*modulus, *remainder)).or_default().push((*position, number));
         }

@@ -9,7 +9,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
     let mut unnamed = Rule::new("G8");
     let mut stalled = Rule::new("G8");
     for stall in &case.history.stalls {
-        if stall.appends && !names(&stall.named, &stall.holder) {
+        if stall.appends && !stall.named.contains(&stall.holder) {
             unnamed.broken(|| {
                 let text = format!("{} held up the order, and was not named", stall.holder);
                 (text, shown(case, stall))
@@ -25,15 +25,6 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
     let mut findings = unnamed.findings();
     findings.extend(stalled.findings());
     findings
-}
-
-/// Whether the holder is named, and not merely a number that begins or ends like it.
-fn names(named: &str, holder: &str) -> bool {
-    named.match_indices(holder).any(|(at, _)| {
-        let before = named.get(..at).and_then(|text| text.chars().next_back());
-        let after = named.get(at + holder.len()..).and_then(|text| text.chars().next());
-        [before, after].into_iter().flatten().all(|edge| !edge.is_ascii_digit())
-    })
 }
 
 fn shown(case: &Case<'_>, stall: &Stall) -> Vec<String> {

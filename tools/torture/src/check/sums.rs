@@ -4,7 +4,7 @@
 //! events and the cents. Where there were many, only the bounds are: no fewer and no more than all of
 //! them would make. An event that is not in the truth explains nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::Finding;
 use super::calls::{NEVER, Unit};
@@ -13,7 +13,7 @@ use super::rule::Rule;
 use crate::history::{Moment, Sum};
 
 /// Beyond so many different sums it is not decided which of them was seen.
-const SUMS: usize = 4_096;
+const SUMS: usize = 1_024;
 
 /// Events that become visible at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -90,14 +90,14 @@ fn is_explained(doubtful: &[&Whole], (events, cents): (u64, i64)) -> bool {
     if events > most || cents < lowest || cents > highest {
         return false;
     }
-    let mut reached = HashSet::from([(0_u64, 0_i64)]);
+    let mut reached = vec![(0_u64, 0_i64)];
     for whole in doubtful {
-        let with: Vec<(u64, i64)> = reached
-            .iter()
-            .map(|(n, sum)| (n + whole.events, sum + whole.cents))
-            .filter(|(n, _)| *n <= events)
-            .collect();
+        let with = reached.iter().map(|(n, sum)| (n + whole.events, sum + whole.cents));
+        let with: Vec<(u64, i64)> = with.filter(|(n, _)| *n <= events).collect();
         reached.extend(with);
+        // Two runs that are sorted: this merges them.
+        reached.sort();
+        reached.dedup();
         if reached.len() > SUMS {
             return true;
         }
