@@ -17,6 +17,7 @@ pub struct Report {
     events: usize,
     calls: usize,
     faults: BTreeMap<&'static str, usize>,
+    missed: BTreeMap<&'static str, usize>,
     findings: Vec<(u64, Finding)>,
 }
 
@@ -40,6 +41,9 @@ impl Report {
         self.calls += verdict.calls;
         for (kind, count) in verdict.faults {
             *self.faults.entry(kind).or_default() += count;
+        }
+        for (kind, count) in verdict.missed {
+            *self.missed.entry(kind).or_default() += count;
         }
         self.findings.extend(verdict.findings.into_iter().map(|finding| (number, finding)));
     }
@@ -76,6 +80,7 @@ impl Report {
             "calls": self.calls,
             "kills": kills,
             "faults": self.faults,
+            "missed": self.missed,
             "findings": self.findings.len(),
             "guarantees": guarantees,
             "bug": run.bug.map(crate::bug::Bug::name),

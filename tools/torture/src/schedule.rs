@@ -1,5 +1,6 @@
 //! One schedule: everybody works, faults strike, everything heals, and the record is judged.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use foldlog_core::Error;
+use futures_util::future::join_all;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -38,6 +40,8 @@ pub struct Verdict {
     pub events: usize,
     pub calls: usize,
     pub faults: BTreeMap<&'static str, usize>,
+    /// Faults that found nothing to strike, or came to nothing.
+    pub missed: BTreeMap<&'static str, usize>,
     pub findings: Vec<Finding>,
 }
 
@@ -67,7 +71,7 @@ pub async fn run(
     let store = arena.store.clone();
     work.spawn(async move { drop(store.run(carrying).await) });
 
-    strike(plan, &arena.field, &mut rng).await;
+    let missed = strike(plan, &arena.field, &mut rng).await;
     stop.cancel();
     let mut wedged = Vec::new();
     if timeout(RECOVERY, all(&mut work)).await.is_err() {
@@ -84,7 +88,7 @@ pub async fn run(
     truth.wedged = wedged;
     truth.wedged.extend(book.surprises());
     arena.close().await;
-    Ok(judge(recorder.take(), truth).await)
+    Ok(Verdict { missed, ..judge(recorder.take(), truth).await })
 }
 
 async fn judge(history: History, truth: Truth) -> Verdict {
@@ -99,7 +103,7 @@ async fn judge(history: History, truth: Truth) -> Verdict {
         let text = format!("the checker broke off: {panic}");
         vec![Finding { guarantee: "-", text, excerpt: Vec::new() }]
     });
-    Verdict { events, calls, faults, findings }
+    Verdict { events, calls, faults, missed: BTreeMap::new(), findings }
 }
 
 fn writers(
@@ -183,21 +187,23 @@ fn readers(
     readers
 }
 
-/// Each fault at its time, whether or not the one before has ended.
-async fn strike(plan: &Plan, field: &Field, rng: &mut Rng) {
+/// Each fault at its time, whether or not the one before has ended; which came to nothing.
+async fn strike(plan: &Plan, field: &Field, rng: &mut Rng) -> BTreeMap<&'static str, usize> {
     let start = Instant::now();
+    let missed = RefCell::new(BTreeMap::new());
     let strikes = plan.strikes.iter().map(|(at, kind)| {
-        let rng = rng.fork();
+        let (rng, missed) = (rng.fork(), &missed);
         async move {
             tokio::time::sleep_until(start + *at).await;
-            // One that found nothing to strike is no trouble.
-            drop(kind.strike(field, rng).await);
+            if kind.strike(field, rng).await.is_err() {
+                *missed.borrow_mut().entry(kind.name()).or_default() += 1;
+            }
         }
     });
-    let striking = futures_util::future::join_all(strikes);
     // What is not over by then is healed.
-    let _over = timeout(plan.time + RECOVERY, striking).await;
+    let _over = timeout(plan.time + RECOVERY, join_all(strikes)).await;
     tokio::time::sleep_until(start + plan.time).await;
+    missed.into_inner()
 }
 
 async fn all<T: 'static>(tasks: &mut JoinSet<T>) {

@@ -4,6 +4,7 @@
 
 use super::Finding;
 use super::case::Case;
+use super::excerpt::Excerpt;
 use super::expected::{BALANCE, BUCKET, Buckets, Rows, differences};
 use super::rule::Rule;
 
@@ -18,11 +19,15 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
             continue;
         }
         let none = Rows::new();
-        let rows = case.truth.rows.get(view).unwrap_or(&none);
-        for difference in differences(rows, &expected) {
+        let differences = differences(case.truth.rows.get(view).unwrap_or(&none), &expected);
+        if !differences.is_empty() {
             rule.broken(|| {
-                let text = format!("view {view} is not the fold of the events at the end");
-                (text, case.excerpt().line(difference.to_string()).lines())
+                let count = differences.len();
+                let text = format!(
+                    "view {view} is not the fold of the events at the end, in {count} rows"
+                );
+                let shown = differences.iter().take(4).map(ToString::to_string);
+                (text, shown.fold(case.excerpt(), Excerpt::line).lines())
             });
         }
         findings.extend(rule.findings());
