@@ -8,8 +8,29 @@ use crate::Failure;
 use crate::plain::Session;
 use crate::run::Run;
 
+/// How long the server's processes may keep to themselves what they have counted.
+const UNCOUNTED: Duration = Duration::from_secs(12);
+
 /// Lets both ways rest at the same time, each on its database, and then sends one event to each.
 pub(super) async fn both(
+    inside: &mut Way,
+    across: &mut Way,
+    idle: Duration,
+) -> Result<(), Failure> {
+    inside.rest().await?;
+    across.rest().await?;
+    // Before the rest, so that the first event does not wait for the session that looks.
+    let sights = [Sight::open(inside.bed.endpoint()), Sight::open(across.bed.endpoint())];
+    tokio::time::sleep(idle).await;
+    for (way, (sight, sender)) in [inside, across].into_iter().zip(sights) {
+        let seen = way.pace.one(sight, sender).await?;
+        way.first_ms.push(seen.whole.as_secs_f64() * 1_000.0);
+    }
+    Ok(())
+}
+
+/// Counts what is asked of each way's database while nothing happens.
+pub(super) async fn count(
     run: &Run<'_>,
     inside: &mut Way,
     across: &mut Way,
@@ -17,24 +38,16 @@ pub(super) async fn both(
 ) -> Result<(), Failure> {
     inside.rest().await?;
     across.rest().await?;
-    // The sessions that look are opened before, so that opening them is not counted.
-    let sights = [Sight::open(inside.bed.endpoint()), Sight::open(across.bed.endpoint())];
+    tokio::time::sleep(if run.arguments.smoke { idle } else { UNCOUNTED }).await;
     let session = Session::open(&run.server.endpoint()).await?;
-    let settle = idle / 5;
-    tokio::time::sleep(settle).await;
     let begun = Instant::now();
     let before = transactions(&session).await?;
-    tokio::time::sleep(idle - settle).await;
+    tokio::time::sleep(idle).await;
     let after = transactions(&session).await?;
     let seconds = begun.elapsed().as_secs_f64();
     session.close().await;
-    let counts = before.into_iter().zip(after);
-    for ((way, (sight, sender)), (before, after)) in
-        [inside, across].into_iter().zip(sights).zip(counts)
-    {
-        way.idle_queries.push((after - before) as f64 / seconds);
-        let seen = way.pace.one(sight, sender).await?;
-        way.first_ms.push(seen.whole.as_secs_f64() * 1_000.0);
+    for (way, (before, after)) in [inside, across].into_iter().zip(before.into_iter().zip(after)) {
+        way.idle_queries = (after - before) as f64 / seconds;
     }
     Ok(())
 }
