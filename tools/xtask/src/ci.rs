@@ -1,5 +1,7 @@
 //! `cargo xtask ci`: everything a change must pass, the same on every machine.
 
+mod programs;
+
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Instant;
@@ -22,6 +24,9 @@ fn steps(root: &Path) -> Result<Totals, String> {
     timed("clippy", || clippy(root))?;
     timed("docs", || docs(root))?;
     let totals = timed("tests", || tests(root))?;
+    let built = timed("programs", || programs::build(root))?;
+    timed("torture", || programs::torture(root, &built))?;
+    timed("bench", || programs::bench(root, &built))?;
     timed("features", || features(root))?;
     timed("tidy", || tidy::run(root))?;
     timed("deny", || deny(root))?;

@@ -8,7 +8,8 @@ pub(crate) const HELP: &str = "\
 Usage: cargo xtask <command>
 
 Commands:
-  ci                     everything a change must pass: fmt, clippy, docs, tests, features, tidy, deny
+  ci                     everything a change must pass: fmt, clippy, docs, tests, 45 seconds of
+                         torture, each bench once, features, tidy, deny
   tidy                   the rules of the house that no compiler knows; one line for each finding
   bench ARGS…            foldlog-bench, built for speed, with these words (`bench --help`)
   torture ARGS…          foldlog-torture, built for speed, bugs to plant included, with these words

@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode, ExitStatus};
 use crate::cargo;
 
 /// A package with one program of the same name.
+#[derive(Clone, Copy)]
 pub(crate) struct Program {
     pub(crate) name: &'static str,
     features: &'static [&'static str],
