@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::calls::NEVER;
+use super::calls::{Call, NEVER};
 use super::case::name;
 use crate::history::{
     Append, Commit, Expect, Fault, History, Load, Moment, Outcome, Page, Seen, Stored, Sum,
@@ -49,7 +49,7 @@ impl<'a> Excerpt<'a> {
     }
 
     /// All calls of a request, as far as they fit.
-    pub(super) fn calls(self, calls: &[super::calls::Call<'_>]) -> Self {
+    pub(super) fn calls(self, calls: &[Call<'_>]) -> Self {
         let shown = calls.iter().take(LISTED).fold(self, |shown, call| shown.call(call.append));
         match calls.len().checked_sub(LISTED) {
             Some(more @ 1..) => shown.line(format!("… and {more} more calls of this request")),

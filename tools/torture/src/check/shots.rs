@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Finding;
 use super::case::Case;
+use super::excerpt::Excerpt;
 use super::expected::{BALANCE, BUCKET, Buckets, Rows, differences};
 use super::rule::Rule;
 use crate::history::ViewShot;
@@ -44,7 +45,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
         rule.broken(|| {
             let text = format!("view {} is not the fold up to its checkpoints", shot.view);
             let shown = differences.iter().take(4).map(ToString::to_string);
-            (text, shown.fold(case.excerpt().shot(shot), super::excerpt::Excerpt::line).lines())
+            (text, shown.fold(case.excerpt().shot(shot), Excerpt::line).lines())
         });
     }
     rule.findings()

@@ -6,6 +6,7 @@ use super::Finding;
 use super::case::Case;
 use super::excerpt::Excerpt;
 use super::expected::{BALANCE, BUCKET, Buckets, Rows, differences};
+use super::logs::Log;
 use super::rule::Rule;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
@@ -36,7 +37,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
 }
 
 fn balance(case: &Case<'_>) -> Rows {
-    let row = |(name, log): (&str, &super::logs::Log<'_>)| {
+    let row = |(name, log): (&str, &Log<'_>)| {
         let version = log.facts.len() as u64;
         (name.to_owned(), (log.cents(version).unwrap_or_default(), version))
     };
