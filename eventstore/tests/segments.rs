@@ -105,3 +105,26 @@ async fn many_makers_at_once_make_each_segment_once() {
     bench.append("note-a", Any, 1).await;
     assert_eq!(bench.all().await, ["note-a@1"]);
 }
+
+/// The one that waited asked the catalog's cache before, and must not believe it after.
+#[tokio::test]
+async fn a_maker_that_waited_for_another_makes_nothing_twice() {
+    let (bench, mut first) = bench().await;
+    let ensure = "select foldlog.segment_ensure_1(0)";
+    run(&mut first, "select setval('foldlog.event_position', 11)").await;
+    let mut second = bench.session().await;
+    // A first try that came to nothing, as one does whose lock was not to be had: it has planned
+    // everything, so the next one opens no table between its wait and its look.
+    run(&mut second, "begin").await;
+    run(&mut second, ensure).await;
+    run(&mut second, "rollback").await;
+    run(&mut first, "begin").await;
+    run(&mut first, ensure).await;
+    let waiting = tokio::spawn(async move {
+        number(&mut second, "select foldlog.segment_ensure_1(0)::bigint").await
+    });
+    bench.waiting(1).await;
+    run(&mut first, "commit").await;
+    assert_eq!(waiting.await.unwrap(), 0, "everything was made while it waited");
+    assert_eq!(number(&mut first, SEGMENTS).await, 5);
+}

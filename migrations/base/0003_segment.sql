@@ -22,9 +22,13 @@ begin
     end if;
     perform pg_advisory_xact_lock(
         foldlog.lock_key((select s.number from foldlog.store s), 4092, of_log));
+    -- Another may have made them while we waited. The catalog's rows say so, in a snapshot taken now;
+    -- its cache, asked above, still says that they are missing.
     for k in current_segment .. current_segment + 2 loop
         segment := foldlog.segment_name(the_log, k);
-        if to_regclass(segment) is null then
+        perform from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where array[n.nspname::text, c.relname::text] = parse_ident(segment);
+        if not found then
             perform foldlog.segment_create(the_log, segment, k);
             made := made + 1;
         end if;
