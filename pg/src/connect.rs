@@ -5,6 +5,7 @@ mod host;
 mod keywords;
 mod open;
 mod passfile;
+pub(crate) mod pooler;
 mod refusal;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use foldlog_core::{Error, ErrorKind};
 
 pub(crate) use host::Host;
 pub use open::Session;
-pub(crate) use open::inspect;
+pub(crate) use open::{Opened, inspect};
 pub(crate) use tls::TlsMode;
 pub use variables::Variables;
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use foldlog_core::{Error, ErrorKind};
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool, Postgres, Row};
 
-use crate::connect::{Endpoint, Target, Variables, inspect};
+use crate::connect::{Endpoint, Opened, Target, Variables, inspect, pooler};
 use crate::server::{PrivateServer, ServerOptions};
 use crate::sqlstate;
 
@@ -34,7 +34,8 @@ struct Inner {
     // The same, unless the pool is the user's.
     own_pool: PgPool,
     endpoint: Endpoint,
-    direct: Endpoint,
+    /// Another way to the same server, past a pooler.
+    direct: Option<Endpoint>,
     description: String,
     /// Held by whoever asks the hosts which of them takes writes.
     following: tokio::sync::Mutex<()>,
@@ -46,7 +47,8 @@ impl Db {
     /// Finds the database from the environment.
     ///
     /// 1. `DATABASE_URL`, or the `PG*` variables: a failure there is an error, never a reason to go
-    ///    on to another database. `DATABASE_URL_DIRECT` names the way past a pooler.
+    ///    on to another database. `DATABASE_URL_DIRECT` names another way to the same database, past a
+    ///    pooler. Neither may lead through one in transaction mode: see [`connect`](Self::connect).
     /// 2. PostgreSQL's binaries on this machine: a private server, kept in `FOLDLOG_DATA_DIR` or the
     ///    user's data folder, shared by all processes of the user and stopped by the last one.
     ///    `FOLDLOG_PG` chooses a major, `FOLDLOG_PG_BIN` a folder (`none` skips the search).
@@ -83,11 +85,12 @@ impl Db {
     pub async fn private(options: ServerOptions) -> Result<Self, Error> {
         let server = PrivateServer::start(options).await?;
         let endpoint = server.endpoint("postgres");
-        let opened = Self::pooled(&endpoint).await?;
-        let description =
-            format!("PostgreSQL {} ({})", first_word(&opened.version), server.description());
+        let opened = endpoint.open(APPLICATION).await?;
+        let version = first_word(&opened.facts.version);
+        let description = format!("PostgreSQL {version} ({})", server.description());
+        let pool = Self::pool_after(opened, &endpoint).await?;
         tracing::info!("using {description}");
-        Ok(Self::new(opened.pool, endpoint, None, description, Some(server)))
+        Ok(Self::new(pool, endpoint, None, description, Some(server)))
     }
 
     /// Connects by a URL (`postgres://…`) or by `key=value` pairs. What they leave open comes from
@@ -96,20 +99,27 @@ impl Db {
     /// # Errors
     ///
     /// An address that can't be read; a server that does not answer, refuses the login, is older
-    /// than PostgreSQL 15, is a standby or takes no writes: each names the thing and the remedy.
+    /// than PostgreSQL 15, is a standby or takes no writes; a pooler that gives one session of the
+    /// server to several clients by turns (transaction or statement mode), where one client can run
+    /// what another one prepared: each names the thing and the remedy.
     pub async fn connect(url: &str) -> Result<Self, Error> {
         Self::open(Endpoint::parse(url, &Variables::from_process())?, None).await
     }
 
-    /// Connects to an endpoint. `direct` is the way past a pooler, for LISTEN and replication.
+    /// Connects to an endpoint. `direct` is another way to the same database, past a pooler, for
+    /// LISTEN, replication and sessions outside the pool.
     ///
     /// # Errors
     ///
     /// As [`connect`](Self::connect).
     pub async fn open(endpoint: Endpoint, direct: Option<Endpoint>) -> Result<Self, Error> {
-        let opened = Self::pooled(&endpoint).await?;
-        let description = format!("PostgreSQL {} at {endpoint}", first_word(&opened.version));
-        Ok(Self::new(opened.pool, endpoint, direct, description, None))
+        let mut opened = endpoint.open(name_of(&endpoint)).await?;
+        let connection = &mut opened.connection;
+        pooler::refuse(connection, &opened.options, &endpoint, direct.is_some()).await?;
+        let version = first_word(&opened.facts.version);
+        let description = format!("PostgreSQL {version} at {endpoint}");
+        let pool = Self::pool_after(opened, &endpoint).await?;
+        Ok(Self::new(pool, endpoint, direct, description, None))
     }
 
     /// Works beside the user's pool. foldlog's own statements run in a pool of its own, with the same
@@ -126,8 +136,9 @@ impl Db {
             .await
             .map_err(|error| sqlstate::database("taking a connection from the pool", error))?;
         let facts = inspect(&mut connection).await?;
-        drop(connection);
         facts.judge(&endpoint.to_string(), Target::ReadWrite)?;
+        pooler::refuse(&mut connection, &pool.connect_options(), &endpoint, false).await?;
+        drop(connection);
         let description = format!("PostgreSQL {} at {endpoint}", first_word(&facts.version));
         let own_pool = pool
             .options()
@@ -135,8 +146,7 @@ impl Db {
             .min_connections(0)
             .after_release(|connection, _| Box::pin(is_clean(connection)))
             .connect_lazy_with((*pool.connect_options()).clone());
-        let direct = endpoint.clone();
-        Ok(Self::with_pools(pool, own_pool, endpoint, direct, description, None))
+        Ok(Self::with_pools(pool, own_pool, endpoint, None, description, None))
     }
 
     /// The pool, for the user's own statements and transactions.
@@ -181,37 +191,45 @@ impl Db {
     async fn follow(&self) {
         // One of those who wait asks for all.
         let Ok(_turn) = self.inner.following.try_lock() else { return };
-        match self.session(APPLICATION).await {
-            Ok(session) => drop(sqlx::Connection::close(session).await),
+        match self.inner.endpoint.open(APPLICATION).await {
+            Ok(opened) => {
+                self.lead_to(&opened.options);
+                drop(sqlx::Connection::close(opened.connection).await);
+            }
             Err(error) => tracing::debug!(%error, "no host takes writes now"),
+        }
+    }
+
+    /// Moves the pool to the host of these options, if that is another one.
+    fn lead_to(&self, new: &PgConnectOptions) {
+        let old = self.inner.pool.connect_options();
+        if old.get_host() != new.get_host()
+            || old.get_port() != new.get_port()
+            || old.get_socket() != new.get_socket()
+        {
+            let name = name_of(&self.inner.endpoint);
+            self.inner.pool.set_connect_options(new.clone().application_name(name));
         }
     }
 
     /// A connection outside the pool that belongs to the caller, who closes it after an error or a
     /// cancelled call instead of using it again.
     ///
-    /// It runs at read committed, whatever the server's default. Of several hosts the one that takes
-    /// writes now is chosen, and the pool follows to it.
+    /// It runs at read committed, whatever the server's default, and takes the way past a pooler where
+    /// one was given. Of several hosts the one that takes writes now is chosen, and the pool follows to
+    /// it, unless it has a way of its own.
     ///
     /// # Errors
     ///
     /// As [`connect`](Self::connect).
     pub async fn session(&self, application: &str) -> Result<PgConnection, Error> {
-        let mut opened = self.inner.endpoint.open(application).await?;
+        let mut opened = self.direct().open(application).await?;
         sqlx::query(include_str!("../sql/session_prepare.sql"))
             .execute(&mut opened.connection)
             .await
             .map_err(|error| sqlstate::database("preparing a session", error))?;
-        if self.inner.endpoint.hosts.len() > 1 {
-            let known = self.inner.pool.connect_options();
-            let (old, new) = (&*known, &opened.options);
-            if old.get_host() != new.get_host()
-                || old.get_port() != new.get_port()
-                || old.get_socket() != new.get_socket()
-            {
-                let name = self.inner.endpoint.application.as_deref().unwrap_or(APPLICATION);
-                self.inner.pool.set_connect_options(opened.options.clone().application_name(name));
-            }
+        if self.inner.direct.is_none() && self.inner.endpoint.hosts.len() > 1 {
+            self.lead_to(&opened.options);
         }
         Ok(opened.connection)
     }
@@ -222,10 +240,11 @@ impl Db {
         &self.inner.endpoint
     }
 
-    /// The way past a pooler, for LISTEN and replication: `DATABASE_URL_DIRECT`, else the endpoint.
+    /// The way past a pooler, for LISTEN, replication and sessions outside the pool:
+    /// `DATABASE_URL_DIRECT`, else the endpoint.
     #[must_use]
     pub fn direct(&self) -> &Endpoint {
-        &self.inner.direct
+        self.inner.direct.as_ref().unwrap_or(&self.inner.endpoint)
     }
 
     /// One line for people.
@@ -254,7 +273,6 @@ impl Db {
         description: String,
         server: Option<PrivateServer>,
     ) -> Self {
-        let direct = direct.unwrap_or_else(|| endpoint.clone());
         Self::with_pools(pool.clone(), pool, endpoint, direct, description, server)
     }
 
@@ -262,7 +280,7 @@ impl Db {
         pool: PgPool,
         own_pool: PgPool,
         endpoint: Endpoint,
-        direct: Endpoint,
+        direct: Option<Endpoint>,
         description: String,
         server: Option<PrivateServer>,
     ) -> Self {
@@ -271,25 +289,21 @@ impl Db {
         Self { inner: Arc::new(inner) }
     }
 
-    /// A pool on the first host that serves.
-    async fn pooled(endpoint: &Endpoint) -> Result<Pooled, Error> {
-        let application = endpoint.application.as_deref().unwrap_or(APPLICATION);
-        let opened = endpoint.open(application).await?;
-        let version = opened.facts.version;
-        // The pool opens its own connections; this one has told us what we asked.
+    /// A pool on the host that has served. It opens its own connections; the one that has told us what
+    /// we asked is closed.
+    async fn pool_after(opened: Opened, endpoint: &Endpoint) -> Result<PgPool, Error> {
         let farewell = sqlx::Connection::close(opened.connection).await;
         farewell.map_err(|error| sqlstate::database("closing the first session", error))?;
-        let pool = PgPoolOptions::new()
+        Ok(PgPoolOptions::new()
             .acquire_timeout(endpoint.connect_timeout.saturating_mul(3))
             .after_release(|connection, _| Box::pin(is_clean(connection)))
-            .connect_lazy_with(opened.options);
-        Ok(Pooled { pool, version })
+            .connect_lazy_with(opened.options))
     }
 }
 
-struct Pooled {
-    pool: PgPool,
-    version: String,
+/// What sessions of the pool are called.
+fn name_of(endpoint: &Endpoint) -> &str {
+    endpoint.application.as_deref().unwrap_or(APPLICATION)
 }
 
 /// Whether a connection that comes back to the pool is outside of any transaction.

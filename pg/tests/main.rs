@@ -14,6 +14,7 @@ mod login;
 mod own_server;
 mod places;
 mod pool;
+mod pooler;
 mod processes;
 mod segments;
 mod testing;

@@ -130,9 +130,8 @@ fn all_failed(failures: Vec<Error>) -> Error {
 /// Asks a server what it is.
 pub(crate) async fn inspect(connection: &mut PgConnection) -> Result<Facts, Error> {
     let asking = "asking the server for its version";
-    let row = sqlx::query(include_str!("../../sql/server_inspect.sql"))
-        .persistent(false)
-        .fetch_one(connection)
+    let statement = sqlx::raw_sql(include_str!("../../sql/server_inspect.sql"));
+    let row = sqlx::Executor::fetch_one(connection, statement)
         .await
         .map_err(|error| sqlstate::database(asking, error))?;
     let read = || {
