@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use foldlog_core::Error;
-use foldlog_pg::{Db, database};
+use foldlog_pg::Db;
 use tokio_util::sync::CancellationToken;
 
 use crate::checkpoint;
@@ -46,7 +46,7 @@ pub(crate) async fn run(db: &Db, registered: &[&str], shutdown: &CancellationTok
 /// The projections that are live, or registered here, with a class that no lease covers; and how many
 /// of its classes those are.
 async fn unowned(db: &Db, registered: &[&str]) -> Result<BTreeMap<String, String>, Error> {
-    let mut conn = db.own_pool().acquire().await.map_err(|e| database("look at the leases", e))?;
+    let mut conn = db.acquire().await?;
     let statuses = checkpoint::statuses(&mut conn, None).await?;
     let live = statuses.iter().map(|status| status.projection.as_str());
     let names: BTreeSet<&str> = live.chain(registered.iter().copied()).collect();

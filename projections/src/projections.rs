@@ -140,7 +140,7 @@ impl Projections {
 
 impl Inner {
     pub(crate) async fn conn(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, Error> {
-        self.db.own_pool().acquire().await.map_err(|e| database("take a connection of the pool", e))
+        self.db.acquire().await
     }
 
     pub(crate) fn registered(&self, name: &str) -> Result<&Arc<Registered>, Error> {
