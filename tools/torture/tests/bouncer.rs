@@ -1,6 +1,9 @@
 //! pgbouncer, where this machine has it.
 
+use foldlog_core::ErrorKind;
+use foldlog_pg::Db;
 use foldlog_torture::bouncer::Bouncer;
+use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection as _, PgConnection};
 use tokio_postgres::types::Type;
 
@@ -16,6 +19,7 @@ async fn clients_of_the_pooler_share_sessions_between_transactions() {
     let bouncer = Bouncer::start(&program, cluster.port(), "postgres", 4).await.unwrap();
     let url = bouncer.url("postgres", "postgres");
     two_open_sessions_are_one(&url).await;
+    no_store_is_opened_through_it(&url).await;
     names_of_prepared_statements_meet(&url).await;
     statements_that_bring_everything_pass(&url).await;
     let port = bouncer.port();
@@ -32,6 +36,27 @@ async fn pid(session: &mut PgConnection) -> i32 {
 async fn two_open_sessions_are_one(url: &str) {
     let (mut one, mut other) = (session(url).await, session(url).await);
     assert_eq!(pid(&mut one).await, pid(&mut other).await);
+}
+
+async fn no_store_is_opened_through_it(url: &str) {
+    let error = Db::connect(url).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Setup, "{error}");
+    assert!(error.to_string().contains("shares sessions between clients"), "{error}");
+    let pool = PgPoolOptions::new().max_connections(2).connect(url).await.unwrap();
+    assert_eq!(Db::from_pool(pool).await.unwrap_err().kind(), ErrorKind::Setup);
+    // Busy, it hands out one server session here and another one there.
+    let mut busy = tokio::task::JoinSet::new();
+    for _ in 0..6 {
+        let mut client = session(url).await;
+        busy.spawn(async move {
+            loop {
+                pid(&mut client).await;
+            }
+        });
+    }
+    for _ in 0..8 {
+        assert_eq!(Db::connect(url).await.unwrap_err().kind(), ErrorKind::Setup);
+    }
 }
 
 /// Why a driver that names its statements can't be used through it.
