@@ -4,6 +4,7 @@ select format('process %s (%s) is in a transaction since %s: %s', a.pid, a.appli
     a.xact_start, a.state)
 from pg_stat_activity a
 where a.datname = current_database() and a.pid <> pg_backend_pid() and a.xact_start is not null
+    and a.backend_type = 'client backend'
     and a.xact_start < clock_timestamp() - interval '2 seconds'
 union all
 select format('process %s holds advisory lock %s/%s', l.pid, l.classid, l.objid)

@@ -10,7 +10,6 @@ use foldlog_eventstore::EventStore;
 use foldlog_pg::{Db, Migrator, database};
 use foldlog_projections::Projections;
 use foldlog_testkit::Cluster;
-use sqlx::AssertSqlSafe;
 
 use crate::book::Book;
 use crate::bug::Bug;
@@ -33,9 +32,9 @@ const SETTINGS: [(&str, &str); 4] = [
 ];
 
 pub struct Arena {
-    pub field: Arc<Field>,
-    /// Over the proxy: what writers and readers use.
-    pub store: EventStore,
+    pub field: Field,
+    /// Over the proxy: what most writers and readers use.
+    pub proxied: EventStore,
     /// Past the proxy: what watches over the schedule.
     pub direct: EventStore,
     pub projections: Projections,
@@ -56,7 +55,7 @@ impl Arena {
     ) -> Result<Self, Error> {
         let mut cluster = Cluster::make(&SETTINGS).await;
         cluster.start().await;
-        create(&cluster, plan).await?;
+        create(&cluster).await?;
         let direct = Db::connect(&cluster.url(DATABASE)).await?;
         let migrator = Migrator::new(&direct, &EventStore::SETS);
         migrator.event_segment_width(plan.segment_width).run().await?;
@@ -67,8 +66,9 @@ impl Arena {
         };
         let proxy =
             Proxy::start(cluster.port(), Rng::with_seed(plan.seed)).await.map_err(broken)?;
-        let (port, proxied) = (cluster.port(), proxy.port());
-        let store = EventStore::open(&Db::connect(&proxy.url("postgres", DATABASE)).await?).await?;
+        let (port, proxy_port) = (cluster.port(), proxy.port());
+        let proxied = Db::connect(&proxy.url("postgres", DATABASE)).await?;
+        let proxied = EventStore::open(&proxied).await?;
         let direct = EventStore::open(&direct).await?;
         direct.register::<AccountEvent>().await?;
         let source = Arc::new(direct.clone());
@@ -77,9 +77,10 @@ impl Arena {
         let crew = Crew::new(program, folder, move |place, life| {
             // Now and then a worker finds its way past the proxy: it is spared some faults, so that
             // there is always one to take over.
-            let port = if life % 4 == 3 { port } else { proxied };
-            let url =
-                format!("postgres://worker_{place}@127.0.0.1:{port}/{DATABASE}?sslmode=disable");
+            let port = if life % 4 == 3 { port } else { proxy_port };
+            // A role for each life: the audit tells a killed worker from the one in its place.
+            let role = format!("worker_{place}_{life}");
+            let url = format!("postgres://{role}@127.0.0.1:{port}/{DATABASE}?sslmode=disable");
             let mut words = vec!["worker".to_owned(), url];
             words.extend(bug.map(|bug| bug.name().to_owned()));
             words
@@ -91,13 +92,13 @@ impl Arena {
         let recorder = book.recorder.clone();
         let mut field = Field::new(cluster, DATABASE, proxy, crew, recorder, LEASE);
         field.append = Some(appending(direct.clone(), book.clone()));
-        Ok(Self { field: Arc::new(field), store, direct, projections })
+        Ok(Self { field, proxied, direct, projections })
     }
 
     /// Everybody has left: the pools are closed, the server goes with the field.
     pub async fn close(self) {
         let closing = async {
-            self.store.db().clone().close().await;
+            self.proxied.db().clone().close().await;
             self.direct.db().clone().close().await;
         };
         // What does not close in time is cut off by the end of the server.
@@ -105,16 +106,14 @@ impl Arena {
     }
 }
 
-/// The database, and a role for each place in the crew.
-async fn create(cluster: &Cluster, plan: &Plan) -> Result<(), Error> {
+/// The database, and roles for the lives of workers.
+async fn create(cluster: &Cluster) -> Result<(), Error> {
     let admin = Db::connect(&cluster.url("postgres")).await?;
     let failed = |e| database("set up a schedule", e);
-    let mut statements = vec![include_str!("../sql/database_create.sql").to_owned()];
-    statements.extend((0..plan.workers).map(|place| {
-        include_str!("../sql/role_create.sql").replace("{place}", &place.to_string())
-    }));
-    for statement in statements {
-        sqlx::raw_sql(AssertSqlSafe(statement)).execute(admin.pool()).await.map_err(failed)?;
+    for statement in
+        [include_str!("../sql/database_create.sql"), include_str!("../sql/role_create.sql")]
+    {
+        sqlx::raw_sql(statement).execute(admin.pool()).await.map_err(failed)?;
     }
     admin.close().await;
     Ok(())

@@ -5,21 +5,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foldlog_core::{StreamName, Tenant};
+use foldlog_eventstore::Request;
 
 use crate::domain::{AccountEvent, AccountId};
+use crate::draft::Draft;
 use crate::history::{Append, Outcome, Transaction};
 use crate::recorder::Recorder;
 
 /// How many events one request may have.
 const MARKS: u64 = 1 << 8;
+/// How many appends are kept to be repeated.
+const KEPT_MAX: usize = 40;
 
-#[derive(Debug)]
 pub struct Book {
     pub recorder: Arc<Recorder>,
     requests: AtomicU64,
     acknowledged: AtomicU64,
     streams: Mutex<HashMap<String, u32>>,
     surprises: Mutex<Vec<String>>,
+    kept: Mutex<Vec<(Draft, Request)>>,
 }
 
 impl Book {
@@ -31,6 +35,7 @@ impl Book {
             acknowledged: AtomicU64::new(0),
             streams: Mutex::default(),
             surprises: Mutex::default(),
+            kept: Mutex::default(),
         }
     }
 
@@ -80,6 +85,20 @@ impl Book {
 
     pub fn transaction(&self, transaction: Transaction) {
         self.recorder.write().transactions.push(transaction);
+    }
+
+    /// Keeps an acknowledged append, to be repeated long after.
+    pub fn keep(&self, draft: Draft, request: Request) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < KEPT_MAX {
+            kept.push((draft, request));
+        }
+    }
+
+    /// What was kept, and nothing in its place.
+    #[must_use]
+    pub fn kept(&self) -> Vec<(Draft, Request)> {
+        std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// An error that no fault explains: the run ends with a finding.

@@ -59,6 +59,23 @@ impl Bug {
         }
     }
 
+    /// The guarantee by which it has to be caught: any other finding may be chance.
+    #[must_use]
+    pub fn breaks(self) -> &'static str {
+        match self {
+            Self::PlainCursor
+            | Self::XminFilter
+            | Self::OrderByXid
+            | Self::SettledAfterRows
+            | Self::BoundByScan
+            | Self::RepeatableRead => "G7",
+            Self::CheckpointOutside | Self::FoldOutside => "G9",
+            Self::FenceIgnored => "G10",
+            Self::RetryWithoutIdempotency => "G3",
+            Self::AckBeforeCommit => "G2",
+        }
+    }
+
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|bug| bug.name() == name)

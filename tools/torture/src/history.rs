@@ -216,6 +216,8 @@ pub struct Truth {
     pub residue: Vec<String>,
     /// Who did not come back after everything had healed, in words.
     pub wedged: Vec<String>,
+    /// Errors and ends that no fault explains, in words.
+    pub surprises: Vec<String>,
 }
 
 /// An event as it is stored.

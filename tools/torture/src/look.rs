@@ -8,13 +8,13 @@ use fastrand::Rng;
 use foldlog_core::{Error, RawEvent, Tenant};
 use foldlog_eventstore::EventStore;
 use foldlog_pg::database;
-use foldlog_projections::Projections;
+use foldlog_projections::{Projections, ReadError};
 use sqlx::Row as _;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::book::{Book, stream_name};
-use crate::domain::{AccountId, Balance, told, unsigned};
+use crate::domain::{self, AccountId, Balance, unsigned};
 use crate::history::{Load, LoadKind, Sum, ViewShot};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -29,10 +29,14 @@ pub struct Looker {
 }
 
 impl Looker {
-    /// Looks until told to stop. A look that fails says nothing.
+    /// Looks until told to stop. A look that a fault broke off says nothing.
     pub async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            let _missed = timeout(PATIENCE, self.look()).await;
+            if let Ok(Err(error)) = timeout(PATIENCE, self.look()).await
+                && !error.is_retryable()
+            {
+                self.book.surprise(format!("a look failed: {error:?}"));
+            }
             sleep(self.rest.mul_f64(self.rng.f64())).await;
         }
     }
@@ -68,11 +72,11 @@ impl Looker {
                 let acknowledged = self.book.acknowledged();
                 let token = self.store.token(foldlog_core::Position::new(acknowledged));
                 let read = view.at_least(&token).timeout(PATIENCE).get(&account).await;
-                let Ok(row) = read else { return Ok(()) };
+                let Some(row) = told(read)? else { return Ok(()) };
                 (LoadKind::AtLeast(acknowledged), row)
             }
             _ => {
-                let Ok(row) = view.get(&account).await else { return Ok(()) };
+                let Some(row) = told(view.get(&account).await)? else { return Ok(()) };
                 (LoadKind::AsItIs, row)
             }
         };
@@ -149,6 +153,15 @@ pub async fn shoot(store: &EventStore, view: &str) -> Result<ViewShot, Error> {
     Ok(shot)
 }
 
+/// What a read told, or nothing if the view is stale: under faults it may be.
+fn told<T>(read: Result<T, ReadError>) -> Result<Option<T>, Error> {
+    match read {
+        Ok(row) => Ok(Some(row)),
+        Err(ReadError::Store(error)) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
 fn cents(events: &[RawEvent]) -> i64 {
-    events.iter().filter_map(told).map(|told| told.cents).sum()
+    events.iter().filter_map(domain::told).map(|told| told.cents).sum()
 }

@@ -9,6 +9,7 @@ use foldlog_torture::bug::Bug;
 use foldlog_torture::plan::Plan;
 use foldlog_torture::report::Report;
 use foldlog_torture::{schedule, worker};
+use tokio::signal::unix::{SignalKind, signal};
 
 const FINDING: u8 = 1;
 const USAGE: u8 = 2;
@@ -59,7 +60,33 @@ async fn run(task: &Run) -> ExitCode {
     };
     let Ok(program) = std::env::current_exe() else { return broken("where is this program?") };
     let start = Instant::now();
-    let mut report = Report::default();
+    let mut report = Report::new(task);
+    let reason = tokio::select! {
+        reason = schedules(task, &mut report, start, &program, folder.path()) => reason,
+        reason = interrupted() => Some(reason),
+    };
+    let took = start.elapsed();
+    let unseen = report.unseen(took);
+    let reason = match reason {
+        None if !unseen.is_empty() => Some(format!("no {} was recorded", unseen.join(", no "))),
+        reason => reason,
+    };
+    report.print(took, reason.as_deref());
+    match reason {
+        Some(reason) => broken(&reason),
+        None if report.has_findings() == task.bug.is_some() => ExitCode::SUCCESS,
+        None => ExitCode::from(FINDING),
+    }
+}
+
+/// One schedule after another until the time is up; why not, if it ends before.
+async fn schedules(
+    task: &Run,
+    report: &mut Report,
+    start: Instant,
+    program: &Path,
+    folder: &Path,
+) -> Option<String> {
     let numbers = task.schedule.map_or(0..u64::MAX, |number| number..number + 1);
     for number in numbers {
         let begun = Instant::now();
@@ -68,38 +95,34 @@ async fn run(task: &Run) -> ExitCode {
             Some(bug) => plan.against(bug),
             None => plan,
         };
-        let folder = folder.path().join(number.to_string());
-        match one(&plan, &program, &folder, task.bug).await {
-            Ok(verdict) => report.take(number, &plan, verdict, begun.elapsed()),
-            Err(reason) => {
-                report.print(task, start.elapsed());
-                return broken(&format!("schedule {number} broke down: {reason}"));
-            }
+        let folder = folder.join(number.to_string());
+        match schedule::run(&plan, program, &folder, task.bug).await {
+            Ok(verdict) => report.take(number, &plan, &verdict, begun.elapsed()),
+            Err(error) => return Some(format!("schedule {number} broke down: {error:?}")),
         }
         let caught = task.bug.is_some() && report.has_findings();
         if caught || start.elapsed() + AROUND / 2 > task.time {
             break;
         }
     }
-    report.print(task, start.elapsed());
-    if report.has_findings() == task.bug.is_some() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(FINDING)
+    None
+}
+
+/// Told to end: everything that was started ends with what holds it.
+async fn interrupted() -> String {
+    let mut terminate = match signal(SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => return error.to_string(),
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
     }
+    "interrupted".to_owned()
 }
 
 /// How long a schedule of this run writes.
 fn length(task: &Run) -> Duration {
     let whole = task.time.saturating_sub(AROUND).max(Duration::from_secs(5));
     whole.min(SCHEDULE)
-}
-
-async fn one(
-    plan: &Plan,
-    program: &Path,
-    folder: &Path,
-    bug: Option<Bug>,
-) -> Result<schedule::Verdict, String> {
-    schedule::run(plan, program, folder, bug).await.map_err(|error| format!("{error:?}"))
 }

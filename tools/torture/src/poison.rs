@@ -11,12 +11,12 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::book::Book;
+use crate::book::{Book, stream_name};
 use crate::domain::{AccountEvent, AccountId, signed, unsigned};
 use crate::draft::outcome;
 use crate::history::{Append, Expect, Outcome, Part, Poison};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
 
 pub struct Poisoner {
@@ -29,10 +29,13 @@ impl Poisoner {
     /// Appends one poison, waits until the projection stopped there and its other classes have gone
     /// on, and mends the cause. Whoever starts a worker next starts the class, too.
     ///
+    /// It has time until everything has healed and a while beyond; what is not so by then is recorded
+    /// as it is.
+    ///
     /// # Errors
     ///
-    /// Those of the database: a fault came between, and the poison is mended all the same.
-    pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
+    /// Those of the database, when it does not come back.
+    pub async fn run(self, healed: CancellationToken) -> Result<(), Error> {
         let number = self.book.number();
         let mark = Book::mark(number, 1);
         let account = AccountId(format!("poison{number}"));
@@ -42,19 +45,14 @@ impl Poisoner {
         let request = Request::new([any::<AccountEvent>(&account, AccountEvent::moved(mark, 0))])?;
         let request = request.id(Uuid::new_v4());
         let mut position = None;
-        while position.is_none() && !stop.is_cancelled() {
+        while position.is_none() {
             position = self.append(number, &account, mark, &request).await;
         }
-        let watched = match position {
-            Some(position) => stop.run_until_cancelled(self.watch(position)).await,
-            None => None,
-        };
-        if let Some((stopped_at, others_moved)) = watched {
-            let stream = self.book.account(&account);
-            let projection = "scribe".to_owned();
-            let poison = Poison { projection, mark, stream, stopped_at, others_moved };
-            self.book.recorder.write().poisons.push(poison);
-        }
+        let (stopped_at, others_moved) = self.watch(&account, position.unwrap_or(0), &healed).await;
+        let stream = self.book.account(&account);
+        let projection = "scribe".to_owned();
+        let poison = Poison { projection, mark, stream, stopped_at, others_moved };
+        self.book.recorder.write().poisons.push(poison);
         let start = Instant::now();
         loop {
             match self.mend(mark).await {
@@ -97,23 +95,40 @@ impl Poisoner {
     }
 
     /// Where the projection stopped, and whether its other classes passed the place.
-    async fn watch(&self, position: u64) -> (Option<u64>, bool) {
-        let start = Instant::now();
+    async fn watch(
+        &self,
+        account: &AccountId,
+        position: u64,
+        healed: &CancellationToken,
+    ) -> (Option<u64>, bool) {
+        let end = async {
+            healed.cancelled().await;
+            sleep(PATIENCE).await;
+        };
+        let mut end = std::pin::pin!(end);
         let mut stopped_at = None;
         let mut others_moved = false;
-        while start.elapsed() < PATIENCE && !(stopped_at.is_some() && others_moved) {
-            if let Ok((stopped, moved)) = self.stand(position).await {
+        while !(stopped_at.is_some() && others_moved) {
+            if let Ok((stopped, moved)) = self.stand(account, position).await {
                 stopped_at = stopped.or(stopped_at);
                 others_moved |= moved && stopped_at.is_some();
             }
-            sleep(POLL).await;
+            tokio::select! {
+                () = &mut end => break,
+                () = sleep(POLL) => {}
+            }
         }
         (stopped_at, others_moved)
     }
 
-    async fn stand(&self, position: u64) -> Result<(Option<u64>, bool), Error> {
+    async fn stand(
+        &self,
+        account: &AccountId,
+        position: u64,
+    ) -> Result<(Option<u64>, bool), Error> {
         let failed = |e| database("read where a projection stands", e);
         let row = sqlx::query(include_str!("../sql/scribe_stand.sql"))
+            .bind(stream_name(account).as_str())
             .bind(signed(position))
             .fetch_one(self.store.db().own_pool())
             .await

@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub type Goal = Arc<AtomicU64>;
 
 /// Where pages come from.
-pub enum From {
+pub enum Feed {
     /// Pages of the source, with sizes of their own.
     Source(EventStore),
     /// A subscription.
@@ -33,7 +33,7 @@ pub enum From {
 
 pub struct Reader {
     pub number: u32,
-    pub from: From,
+    pub feed: Feed,
     pub book: Arc<Book>,
     pub rng: Rng,
     pub goal: Goal,
@@ -49,8 +49,15 @@ enum Session {
 
 impl Reader {
     #[must_use]
-    pub fn new(number: u32, from: From, book: Arc<Book>, rng: Rng, goal: Goal) -> Self {
-        Self { number, from, book, rng, goal, life: 0, delivered: 0, through: 0 }
+    pub fn new(number: u32, feed: Feed, book: Arc<Book>, rng: Rng, goal: Goal) -> Self {
+        Self { number, feed, book, rng, goal, life: 0, delivered: 0, through: 0 }
+    }
+
+    /// Begins behind a position that was acknowledged, instead of with the first event.
+    #[must_use]
+    pub fn after(mut self, position: u64) -> Self {
+        (self.delivered, self.through) = (position, position);
+        self
     }
 
     /// Reads until it has reached the goal.
@@ -60,6 +67,11 @@ impl Reader {
             match timeout(PATIENCE, self.step(&mut session)).await {
                 Ok(Ok(())) => {}
                 broken => {
+                    if let Ok(Err(error)) = &broken
+                        && !error.is_retryable()
+                    {
+                        self.book.surprise(format!("a reader failed: {error:?}"));
+                    }
                     // A subscription finds its own way back, behind the last event it delivered.
                     if broken.is_ok() || matches!(session, Some(Session::Reader(_))) {
                         session = None;
@@ -81,7 +93,7 @@ impl Reader {
         let begun = self.book.recorder.now();
         let after = Position::new(self.through);
         #[cfg(feature = "planted")]
-        if let From::Planted(planted) = &mut self.from {
+        if let Feed::Planted(planted) = &mut self.feed {
             let page = planted.page(after, 200).await?;
             self.deliver(begun, &page);
             return Ok(());
@@ -99,22 +111,22 @@ impl Reader {
         };
         let rest = page.events.is_empty() || (!page.more && self.rng.bool());
         self.deliver(begun, &page);
-        if rest && let From::Source(store) = &self.from {
+        if rest && let Feed::Source(store) = &self.feed {
             store.woken().await;
         }
         Ok(())
     }
 
     async fn open(&self) -> Result<Session, Error> {
-        Ok(match &self.from {
-            From::Source(store) => Session::Reader(store.reader().await?),
-            From::Subscription(store) => {
+        Ok(match &self.feed {
+            Feed::Source(store) => Session::Reader(store.reader().await?),
+            Feed::Subscription(store) => {
                 let token = store.token(Position::new(self.delivered));
                 let subscription = store.subscribe(Filter::all()).after(&token)?;
                 Session::Subscription(Box::new(subscription))
             }
             #[cfg(feature = "planted")]
-            From::Planted(_) => unreachable!("it has its own session"),
+            Feed::Planted(_) => unreachable!("it has its own session"),
         })
     }
 

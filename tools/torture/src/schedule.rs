@@ -1,47 +1,43 @@
 //! One schedule: everybody works, faults strike, everything heals, and the record is judged.
 
+mod recovery;
+mod staff;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use fastrand::Rng;
-use foldlog_core::Error;
-use futures_util::future::join_all;
-use tokio::task::JoinSet;
+use foldlog_core::{Error, ErrorKind};
+use futures_util::future::{join, join_all};
 use tokio::time::{Instant, sleep, timeout};
-use tokio_util::sync::CancellationToken;
 
 use crate::arena::Arena;
 use crate::book::Book;
 use crate::bug::Bug;
 use crate::check::{Finding, check};
 use crate::collect::collect;
-use crate::domain::{AccountId, signed};
-use crate::draft::{Draft, DraftPart, outcome};
 use crate::field::Field;
-use crate::history::{Expect, History, Outcome, Truth};
-use crate::look::Looker;
+use crate::history::{History, LoadKind, Outcome, Truth};
 use crate::plan::Plan;
-use crate::poison::Poisoner;
-use crate::reader::{From, Goal, Reader};
 use crate::recorder::Recorder;
-use crate::stall::Staller;
-use crate::writer::Writer;
+use staff::Staff;
 
 /// How long everybody may take to come back after everything has healed.
 const RECOVERY: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(50);
+/// What a schedule may take beyond its time: longer than all its patience together.
+const BEYOND: Duration = Duration::from_secs(480);
 
 /// What a schedule came to.
 pub struct Verdict {
     pub events: usize,
-    pub calls: usize,
     pub faults: BTreeMap<&'static str, usize>,
     /// Faults that found nothing to strike, or came to nothing.
     pub missed: BTreeMap<&'static str, usize>,
+    /// How many calls of which kind there are to judge.
+    pub calls: BTreeMap<&'static str, usize>,
     pub findings: Vec<Finding>,
 }
 
@@ -57,36 +53,34 @@ pub async fn run(
     folder: &Path,
     bug: Option<Bug>,
 ) -> Result<Verdict, Error> {
+    let whole = timeout(plan.time + BEYOND, run_through(plan, program, folder, bug)).await;
+    whole.unwrap_or_else(|_| {
+        Err(Error::new(ErrorKind::Unavailable, "the schedule did not come to its end"))
+    })
+}
+
+async fn run_through(
+    plan: &Plan,
+    program: &Path,
+    folder: &Path,
+    bug: Option<Bug>,
+) -> Result<Verdict, Error> {
     let recorder = Arc::new(Recorder::new());
     let book = Arc::new(Book::new(recorder.clone()));
     let arena = Arena::make(plan, &book, program, folder, bug).await?;
     let mut rng = Rng::with_seed(plan.seed);
-    let stop = CancellationToken::new();
-    let goal = Goal::default();
-    let mut work = JoinSet::new();
-    writers(plan, &arena, &book, &mut rng, bug, &stop, &mut work);
-    lookers(plan, &arena, &book, &mut rng, &stop, &mut work);
-    let mut readers = readers(plan, &arena, &book, &mut rng, bug, &goal);
-    let carrying = stop.clone();
-    let store = arena.store.clone();
-    work.spawn(async move { drop(store.run(carrying).await) });
+    let mut staff = Staff::hire(plan, &arena, &book, &mut rng, bug);
 
-    let missed = strike(plan, &arena.field, &mut rng).await;
-    stop.cancel();
-    let mut wedged = Vec::new();
-    if timeout(RECOVERY, all(&mut work)).await.is_err() {
-        wedged.push(format!("{} writers or lookers did not end", work.len()));
-        work.shutdown().await;
-    }
+    let striking = strike(plan, &arena.field, &mut rng);
+    let (missed, ()) = join(striking, staff.late_reader(&arena, &book, plan.time / 2)).await;
+    let mut wedged = staff.stop_working().await;
     if let Err(error) = arena.field.heal().await {
         wedged.push(format!("not everything could be healed: {error}"));
     }
-    wedged.extend(recover(&arena, &book, &goal, &mut readers).await);
-    let forced = arena.field.crew.lock().await.dismiss(RECOVERY).await;
-    wedged.extend(forced.iter().map(|place| format!("worker {place} did not end when told to")));
+    wedged.extend(recovery::recover(&arena, &book, &mut staff).await);
     let mut truth = collect(&arena.direct, &book).await?;
     truth.wedged = wedged;
-    truth.wedged.extend(book.surprises());
+    truth.surprises = book.surprises();
     arena.close().await;
     Ok(Verdict { missed, ..judge(recorder.take(), truth).await })
 }
@@ -96,95 +90,43 @@ async fn judge(history: History, truth: Truth) -> Verdict {
     for fault in &history.faults {
         *faults.entry(fault.kind).or_default() += 1;
     }
-    let calls = history.appends.len() + history.pages.len() + history.loads.len();
+    let calls = calls(&history, &truth);
     let events = truth.events.len();
     let judging = tokio::task::spawn_blocking(move || check(&history, &truth));
     let findings = judging.await.unwrap_or_else(|panic| {
         let text = format!("the checker broke off: {panic}");
-        vec![Finding { guarantee: "-", text, excerpt: Vec::new() }]
+        vec![Finding { guarantee: "none", text, excerpt: Vec::new() }]
     });
-    Verdict { events, calls, faults, missed: BTreeMap::new(), findings }
+    Verdict { events, faults, missed: BTreeMap::new(), calls, findings }
 }
 
-fn writers(
-    plan: &Plan,
-    arena: &Arena,
-    book: &Arc<Book>,
-    rng: &mut Rng,
-    bug: Option<Bug>,
-    stop: &CancellationToken,
-    work: &mut JoinSet<()>,
-) {
-    for number in 0..plan.writers {
-        // One in three goes past the proxy: while that is out of order, somebody still writes.
-        let store = if number % 3 == 2 { &arena.direct } else { &arena.store };
-        let mut writer = Writer::new(store.clone(), book.clone(), rng.fork(), plan.rest);
-        writer.bug = bug;
-        work.spawn(writer.run(stop.clone()));
-    }
-    let staller = Staller {
-        store: arena.direct.clone(),
-        book: book.clone(),
-        rng: rng.fork(),
-        rest: Duration::from_secs(3),
+/// What there is to judge, by kind: of a kind that never came nothing was decided.
+fn calls(history: &History, truth: &Truth) -> BTreeMap<&'static str, usize> {
+    let loads =
+        |which: fn(LoadKind) -> bool| history.loads.iter().filter(|load| which(load.kind)).count();
+    let ended = |which: fn(&Outcome) -> bool| {
+        history.appends.iter().filter(|append| which(&append.outcome)).count()
     };
-    work.spawn(staller.run(stop.clone()));
-    if plan.poison {
-        let poisoner = Poisoner { store: arena.direct.clone(), book: book.clone() };
-        let stop = stop.clone();
-        work.spawn(async move { drop(poisoner.run(stop).await) });
-    }
-}
-
-fn lookers(
-    plan: &Plan,
-    arena: &Arena,
-    book: &Arc<Book>,
-    rng: &mut Rng,
-    stop: &CancellationToken,
-    work: &mut JoinSet<()>,
-) {
-    for _ in 0..plan.lookers {
-        let looker = Looker {
-            store: arena.direct.clone(),
-            projections: arena.projections.clone(),
-            book: book.clone(),
-            rng: rng.fork(),
-            rest: Duration::from_millis(60),
-        };
-        work.spawn(looker.run(stop.clone()));
-    }
-}
-
-fn readers(
-    plan: &Plan,
-    arena: &Arena,
-    book: &Arc<Book>,
-    rng: &mut Rng,
-    bug: Option<Bug>,
-    goal: &Goal,
-) -> JoinSet<()> {
-    let mut readers = JoinSet::new();
-    let store = |number| if number % 3 == 2 { arena.direct.clone() } else { arena.store.clone() };
-    for number in 0..plan.readers + plan.subscriptions {
-        let from = if number < plan.readers {
-            From::Source(store(number))
-        } else {
-            From::Subscription(store(number))
-        };
-        let reader = Reader::new(number, from, book.clone(), rng.fork(), goal.clone());
-        readers.spawn(reader.run());
-    }
-    #[cfg(feature = "planted")]
-    if let Some(planted) = bug.and_then(|bug| crate::planted::reader::planted(bug, &arena.direct)) {
-        let from = From::Planted(planted);
-        let number = plan.readers + plan.subscriptions;
-        let reader = Reader::new(number, from, book.clone(), rng.fork(), goal.clone());
-        readers.spawn(reader.run());
-    }
-    #[cfg(not(feature = "planted"))]
-    let _ = bug;
-    readers
+    BTreeMap::from([
+        ("append", history.appends.len()),
+        ("append-unknown", ended(|outcome| *outcome == Outcome::Unknown)),
+        ("append-refused", ended(|outcome| matches!(outcome, Outcome::Conflict { .. }))),
+        (
+            "append-repeated",
+            ended(|outcome| matches!(outcome, Outcome::Done { repeated: true, .. })),
+        ),
+        ("transaction", history.transactions.len()),
+        ("page", history.pages.len()),
+        ("state", loads(|kind| kind == LoadKind::State)),
+        ("fresh", loads(|kind| kind == LoadKind::Fresh)),
+        ("at-least", loads(|kind| matches!(kind, LoadKind::AtLeast(_)))),
+        ("as-it-is", loads(|kind| kind == LoadKind::AsItIs)),
+        ("sum", history.sums.len()),
+        ("view-shot", history.shots.len()),
+        ("stall", history.stalls.len()),
+        ("poison", history.poisons.len()),
+        ("claim", truth.audit.iter().filter(|row| row.old_epoch != row.new_epoch).count()),
+    ])
 }
 
 /// Each fault at its time, whether or not the one before has ended; which came to nothing.
@@ -206,78 +148,7 @@ async fn strike(plan: &Plan, field: &Field, rng: &mut Rng) -> BTreeMap<&'static 
     missed.into_inner()
 }
 
-async fn all<T: 'static>(tasks: &mut JoinSet<T>) {
-    while tasks.join_next().await.is_some() {}
-}
-
-/// Everything works again: an append through the proxy, every reader, every projection. Who does not
-/// come back, in words.
-async fn recover(
-    arena: &Arena,
-    book: &Arc<Book>,
-    goal: &Goal,
-    readers: &mut JoinSet<()>,
-) -> Vec<String> {
-    let mut wedged = Vec::new();
-    // A start is an order to try again what stopped.
-    let mut crew = arena.field.crew.lock().await;
-    for place in 0..crew.places() {
-        if let Err(error) = crew.replace(place).await {
-            wedged.push(format!("worker {place} was not started again: {error}"));
-        }
-    }
-    drop(crew);
-    let Some(last) = last_append(arena, book).await else {
-        wedged.push("nothing can be appended after everything has healed".to_owned());
-        readers.shutdown().await;
-        return wedged;
-    };
-    goal.store(last, Ordering::SeqCst);
-    if timeout(RECOVERY, all(readers)).await.is_err() {
-        wedged.push(format!("{} readers did not reach position {last}", readers.len()));
-        readers.shutdown().await;
-    }
-    let projected = timeout(RECOVERY, async {
-        while !matches!(is_projected(arena, last).await, Ok(true)) {
-            sleep(POLL).await;
-        }
-    });
-    if projected.await.is_err() {
-        let status = arena.projections.status().await;
-        wedged.push(format!("projections did not reach position {last}: {status:?}"));
-    }
-    wedged
-}
-
-/// An append over the pool that has been through everything.
-async fn last_append(arena: &Arena, book: &Book) -> Option<u64> {
-    let number = book.number();
-    let events = vec![(Book::mark(number, 1), 1)];
-    let account = AccountId("last".to_owned());
-    let parts = vec![DraftPart { account, expect: Expect::Any, events }];
-    let draft = Draft { number, id: None, parts };
-    let request = draft.request();
-    let until = Instant::now() + RECOVERY;
-    while Instant::now() < until {
-        let begun = book.recorder.now();
-        let result = timeout(POLL * 100, arena.store.append(&request)).await;
-        let ended = result.map_or(Outcome::Unknown, |result| outcome(book, &result));
-        let position = match &ended {
-            Outcome::Done { positions, .. } => positions.first().copied(),
-            _ => None,
-        };
-        book.append(draft.record(book, begun, 0, ended));
-        if position.is_some() {
-            return position;
-        }
-        sleep(POLL).await;
-    }
-    None
-}
-
-async fn is_projected(arena: &Arena, position: u64) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(include_str!("../sql/checkpoint_reached.sql"))
-        .bind(signed(position))
-        .fetch_one(arena.direct.db().own_pool())
-        .await
+/// A pause between two looks at the same thing.
+async fn pause() {
+    sleep(Duration::from_millis(50)).await;
 }

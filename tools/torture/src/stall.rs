@@ -97,7 +97,7 @@ impl Staller {
         let start = Instant::now();
         loop {
             let named = self.store.blocker().await?.unwrap_or_default();
-            if named.contains(&pid.to_string()) || start.elapsed() > PATIENCE {
+            if named.contains(&format!("process {pid} ")) || start.elapsed() > PATIENCE {
                 return Ok(named);
             }
             sleep(POLL).await;

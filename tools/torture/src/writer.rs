@@ -123,6 +123,10 @@ impl Writer {
             let result = timeout(PATIENCE, self.store.append(&request)).await;
             let outcome = result.map_or(Outcome::Unknown, |result| outcome(&self.book, &result));
             let unknown = outcome == Outcome::Unknown;
+            if matches!(outcome, Outcome::Done { .. }) && self.rng.u8(..) < 8 {
+                let kept = Draft { number: draft.number, id: draft.id, parts: again(draft) };
+                self.book.keep(kept, request.clone());
+            }
             self.note(draft, begun, seen, outcome);
             if !unknown || self.rng.u8(..) < 16 || start.elapsed() > INSISTENCE {
                 return;

@@ -1,4 +1,5 @@
-//! G18: when everything has healed, nothing was left behind. G8: and everybody came back.
+//! G18: when everything has healed, nothing was left behind. G8: and everybody came back. And nothing
+//! failed for a reason that no fault gives.
 
 use super::Finding;
 use super::case::Case;
@@ -13,7 +14,9 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
     for who in &case.truth.wedged {
         wedged.broken(|| (format!("did not come back: {who}"), Vec::new()));
     }
-    let mut findings = left.findings();
-    findings.extend(wedged.findings());
-    findings
+    let mut surprising = Rule::new("none");
+    for what in &case.truth.surprises {
+        surprising.broken(|| (format!("no fault explains it: {what}"), Vec::new()));
+    }
+    [left, wedged, surprising].into_iter().flat_map(Rule::findings).collect()
 }

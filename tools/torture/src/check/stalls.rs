@@ -9,7 +9,9 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
     let mut unnamed = Rule::new("G8");
     let mut stalled = Rule::new("G8");
     for stall in &case.history.stalls {
-        if stall.appends && !stall.named.contains(&stall.holder) {
+        // As a word: 12 is not named by 123.
+        let mut words = stall.named.split(|c: char| !c.is_alphanumeric());
+        if stall.appends && words.all(|word| word != stall.holder) {
             unnamed.broken(|| {
                 let text = format!("{} held up the order, and was not named", stall.holder);
                 (text, shown(case, stall))
