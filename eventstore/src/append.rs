@@ -71,15 +71,25 @@ pub enum AppendError {
 }
 
 impl AppendError {
-    /// Whether it tells that an earlier attempt at the same append, of which nobody knows, has not
-    /// been made and won't be. A version only rises; but a lock that is held, or a stream that is not
-    /// there, may be had a moment later.
+    /// Whether it proves that an earlier attempt at the same append, of which nobody knows, has not
+    /// been made and won't be: the request can't succeed, or a version has passed the one it expects,
+    /// for a version only rises. A stream may reach another version a moment later, a lock may be had,
+    /// and what kept this attempt from the stream (a server without writes, a closed pool) says
+    /// nothing of the one before.
     fn is_final(&self) -> bool {
         match self {
-            Self::Conflict { expected, .. } => *expected != Expected::Exists,
+            Self::Conflict { expected, actual, .. } => match expected {
+                Expected::NoStream => true,
+                Expected::Exact(version) => actual > version,
+                Expected::Any | Expected::Exists => false,
+            },
             Self::Busy { .. } => false,
-            Self::Store(error) => !error.is_retryable(),
+            Self::Store(error) => matches!(error.kind(), ErrorKind::IdReused | ErrorKind::Invalid),
         }
+    }
+
+    fn has_kind(&self, kind: ErrorKind) -> bool {
+        matches!(self, Self::Store(error) if error.kind() == kind)
     }
 }
 
@@ -94,30 +104,38 @@ impl EventStore {
     ///
     /// [`AppendError`]; `Store` with [`ErrorKind::IdReused`] if the id stands for other content, and
     /// with [`ErrorKind::Unavailable`] if nobody knows whether it was made: the same request may be
-    /// appended again. Every other error means that it was not.
+    /// appended again. [`ErrorKind::Internal`] vouches for nothing. Every other error means that this
+    /// call has not made it, and won't; an earlier call of which nobody knows still may.
     pub async fn append(&self, request: &Request) -> Result<Appended, AppendError> {
         let mut attempt = 1;
         // The error of an attempt that the server may yet have made, or be making.
-        let mut unknown = None;
+        let mut unknown: Option<AppendError> = None;
         loop {
-            let error = match (self.append_once(request).await, unknown.take()) {
-                (Ok(appended), _) => {
+            let error = match self.append_once(request).await {
+                Ok(appended) => {
                     self.wake().appended();
                     return Ok(appended);
                 }
-                // What failed now says nothing of the attempt before.
-                (Err(error), Some(before)) if !error.is_final() => before,
-                (Err(AppendError::Store(error)), _) => error,
-                (Err(other), _) => return Err(other),
+                Err(error) => error,
             };
-            let again = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Retry);
+            let is_unknown = error.has_kind(ErrorKind::Unavailable);
+            // Not where a lock was waited for: that was long enough.
+            let again = is_unknown || error.has_kind(ErrorKind::Retry);
             if !again || attempt == ATTEMPTS_MAX {
-                return Err(AppendError::Store(error));
+                return Err(match unknown {
+                    Some(before) if !error.is_final() => {
+                        tracing::debug!(%error, "an append stays unknown after a last attempt");
+                        before
+                    }
+                    _ => error,
+                });
             }
             tracing::debug!(%error, attempt, "an append is repeated");
             tokio::time::sleep(Duration::from_millis(10 << attempt)).await;
             attempt += 1;
-            unknown = (error.kind() == ErrorKind::Unavailable).then_some(error);
+            if is_unknown {
+                unknown = Some(error);
+            }
         }
     }
 

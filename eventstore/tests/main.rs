@@ -5,6 +5,7 @@
 
 mod support;
 
+mod attempts;
 mod cancellation;
 mod clusters;
 mod crashes;

@@ -2,7 +2,7 @@
 //! lost with this machine: nobody is shown it before the wait ends.
 
 use foldlog_core::Expected::{Any, NoStream};
-use foldlog_core::{Position, Source};
+use foldlog_core::{ErrorKind, Position, Source};
 use foldlog_eventstore::{AppendError, Appended};
 use foldlog_pg::settled;
 use foldlog_testkit::{Cluster, wait_until};
@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use tokio::task::JoinHandle;
 
 use crate::readers::{Follower, Recipe};
-use crate::support::{Bench, PATIENCE, noted, number, request, text};
+use crate::support::{Bench, PATIENCE, failure, noted, number, request, run, text};
 
 const WAITING: &str = "select count(*) from pg_stat_activity where wait_event = 'SyncRep'";
 const WAITS_FOR: &str =
@@ -97,6 +97,25 @@ async fn a_session_ended_while_it_waits_for_its_standby_is_repeated_once_and_wai
     assert!(!appending.is_finished());
     wait_for(&mut bench, "").await;
     assert!(appending.await.unwrap().unwrap().repeated);
+    assert_eq!(bench.all().await, ["note-before@1", "note-waiting@1"]);
+}
+
+#[tokio::test]
+async fn an_append_whose_answer_was_lost_is_not_denied_by_a_server_that_takes_no_writes_now() {
+    let (mut bench, appending) = waiting().await;
+    let mut session = bench.session().await;
+    // For sessions that begin from now on, as the one of the repeat.
+    run(&mut session, "alter system set default_transaction_read_only = on").await;
+    bench.database.reload();
+    let show = "show default_transaction_read_only";
+    wait_until(PATIENCE, async || text(&mut session, show).await == "on").await;
+    end(&mut session, "pg_terminate_backend").await;
+    let error = failure(appending.await.unwrap());
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    // It was made, and that it was not is what nobody may have been told.
+    run(&mut session, "set default_transaction_read_only = off").await;
+    run(&mut session, "alter system reset default_transaction_read_only").await;
+    wait_for(&mut bench, "").await;
     assert_eq!(bench.all().await, ["note-before@1", "note-waiting@1"]);
 }
 
