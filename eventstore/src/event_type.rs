@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use foldlog_core::Error;
+use foldlog_core::{Error, ErrorKind};
 use foldlog_pg::database;
 use sqlx::{PgConnection, Row};
 
@@ -122,22 +122,28 @@ impl EventTypes {
         let mut ids = Vec::new();
         for part in &request.streams {
             let category = part.name.category();
-            let mut registered = HashMap::new();
-            if part.events.is_empty()
-                || part.events.iter().any(|e| self.id(category, e.kind).is_none())
+            // All at once: another append may forget them at any time.
+            let known = part.events.iter().map(|event| self.id(category, event.kind));
+            if let Some(known) = known.collect::<Option<Vec<_>>>()
+                && !known.is_empty()
             {
-                let mut kinds: Vec<&str> = part.events.iter().map(|event| event.kind).collect();
-                kinds.sort_unstable();
-                kinds.dedup();
-                registered = self.register(&mut *conn, category, &kinds, committed).await?;
+                ids.extend(known);
+                continue;
             }
+            let mut kinds: Vec<&str> = part.events.iter().map(|event| event.kind).collect();
+            kinds.sort_unstable();
+            kinds.dedup();
+            let registered = self.register(&mut *conn, category, &kinds, committed).await?;
             for event in &part.events {
-                let id =
-                    registered.get(event.kind).copied().or_else(|| self.id(category, event.kind));
-                // `register` answers with every type it was asked for.
-                ids.extend(id);
+                let id = registered.get(event.kind).copied();
+                ids.push(id.ok_or_else(|| without_id(category, event.kind))?);
             }
         }
         Ok(ids)
     }
+}
+
+fn without_id(category: &str, kind: &str) -> Error {
+    let message = format!("event type {kind} of category {category} was registered without an id");
+    Error::new(ErrorKind::Internal, message)
 }

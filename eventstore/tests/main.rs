@@ -28,3 +28,4 @@ mod statements;
 mod subscriptions;
 mod synchronous;
 mod transactions;
+mod types;

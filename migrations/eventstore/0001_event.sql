@@ -6,9 +6,11 @@ create table foldlog.category (
 );
 
 -- Ids are drawn at random. Processes remember them: counted ones would be counted again by a server
--- that lost its last commits in a failover, and would stand for other types there.
+-- that lost its last commits in a failover, and would stand for other types there. random() would
+-- repeat itself in a session that calls setseed.
 create table foldlog.event_type (
-    id integer primary key default floor(random() * 2147483647)::integer + 1,
+    id integer primary key
+        default ('x' || left(gen_random_uuid()::text, 8))::bit(32)::bigint % 2147483647 + 1,
     category_id integer not null references foldlog.category,
     name text collate "C" not null check (name <> ''),
     schema_version integer not null default 1 check (schema_version >= 1),
@@ -89,7 +91,8 @@ select foldlog.segment_ensure_1(0);
 
 -- The ids of event types, made if they are missing. What an open transaction is making is waited
 -- for; wait_ms bounds each wait (SQLSTATE 55P03 after it), null leaves lock_timeout alone. Processes
--- remember ids, so one must be on disk before anybody sees it: a crash would have it given again.
+-- remember ids to append with, and readers their names, so one is on disk before anybody sees it: of
+-- an id that a crash took back they would go on speaking, until an append is refused.
 create function foldlog.event_type_register_1(
     wait_ms integer, in_category text, of_names text[], of_versions integer[]
 ) returns table (name text, schema_version integer, id integer)
@@ -98,6 +101,7 @@ as $$
 #variable_conflict use_column
 declare
     the_category integer;
+    missing record;
 begin
     if wait_ms is not null then
         perform set_config('lock_timeout', wait_ms::text, true);
@@ -105,21 +109,33 @@ begin
     if current_setting('synchronous_commit') = 'off' then
         perform set_config('synchronous_commit', 'local', true);
     end if;
-    -- Asked first: a row that is refused uses up a number of the identity.
+    -- Asked first: a category that is there would use up a number of the identity.
     insert into foldlog.category (name)
     select in_category
     where not exists (select from foldlog.category c where c.name = in_category)
     on conflict do nothing;
     select c.id into strict the_category from foldlog.category c where c.name = in_category;
-    insert into foldlog.event_type (category_id, name, schema_version)
-    select the_category, n.name, n.schema_version
-    from unnest(of_names, of_versions) n(name, schema_version)
-    where not exists (
-        select from foldlog.event_type t
-        where t.category_id = the_category and t.name = n.name
-            and t.schema_version = n.schema_version)
-    order by 2, 3
-    on conflict do nothing;
+    for missing in
+        select n.name, n.schema_version
+        from unnest(of_names, of_versions) n(name, schema_version)
+        where not exists (
+            select from foldlog.event_type t
+            where t.category_id = the_category and t.name = n.name
+                and t.schema_version = n.schema_version)
+        order by 1, 2
+    loop
+        -- A conflict of the id and not of the name leaves no row: another id is drawn. Above read
+        -- committed, a conflict with a row that the snapshot does not show raises 40001.
+        loop
+            insert into foldlog.event_type (category_id, name, schema_version)
+            values (the_category, missing.name, missing.schema_version)
+            on conflict do nothing;
+            exit when exists (
+                select from foldlog.event_type t
+                where t.category_id = the_category and t.name = missing.name
+                    and t.schema_version = missing.schema_version);
+        end loop;
+    end loop;
     return query
     select t.name, t.schema_version, t.id
     from foldlog.event_type t
