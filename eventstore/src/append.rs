@@ -178,6 +178,16 @@ impl EventStore {
                                been made; run the transaction again";
                 Err(Error::new(ErrorKind::Retry, message).with_source(error).into())
             }
+            Err(AppendError::Store(error)) if sqlstate(&error) == Some(UNKNOWN_TYPE) => {
+                // Likewise. What a transaction makes itself is not remembered, so a process that has
+                // no others would make it in each. Where it fails here, the next one does.
+                if let Err(error) = self.ensure_types(request).await {
+                    tracing::debug!(%error, "event types that were lost could not be made again");
+                }
+                let message = "append: event types that this process remembered were lost, as in a \
+                               failover, and are made again; run the transaction again";
+                Err(Error::new(ErrorKind::Retry, message).with_source(error).into())
+            }
             result => result,
         }
     }

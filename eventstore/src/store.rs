@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::event_type::EventTypes;
+use crate::request::Request;
 use crate::wake::Wake;
 
 /// Streams of events in one database. A handle: clones share everything.
@@ -114,6 +115,13 @@ impl EventStore {
             tracing::info!(made, "segments of the event store were made ahead");
         }
         sqlx::Connection::close(conn).await.map_err(|e| database("make segments ahead", e))
+    }
+
+    /// Makes the event types of a request known, whatever becomes of the caller's transaction.
+    pub(crate) async fn ensure_types(&self, request: &Request) -> Result<(), Error> {
+        let mut conn = self.0.db.session("foldlog event types").await?;
+        self.types().resolve(&mut conn, request, true).await?;
+        sqlx::Connection::close(conn).await.map_err(|e| database("make event types known", e))
     }
 
     /// The receipt of a request of a tenant, if it was made.

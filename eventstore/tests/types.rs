@@ -87,6 +87,40 @@ async fn a_type_that_is_given_no_id_is_named_as_the_stores_fault() {
 }
 
 #[tokio::test]
+async fn lost_types_are_made_again_once_where_all_appends_are_in_transactions() {
+    let bench = Bench::new().await;
+    let mut session = bench.session().await;
+    bench.store.append(&of_types("note-a", &["Lost"])).await.unwrap();
+    bench.store.append(&of_types("memo-a", &["Gone"])).await.unwrap();
+    // As a standby that was promoted has it, which these did not come over to.
+    run(
+        &mut session,
+        "delete from foldlog.event where true;
+        delete from foldlog.stream where name in ('note-a', 'memo-a');
+        delete from foldlog.event_type where name in ('Lost', 'Gone');
+        delete from foldlog.category where name = 'memo'",
+    )
+    .await;
+    let both = || {
+        let part =
+            |stream, kind| StreamEvents::raw(name(stream), Expected::Any, vec![event(kind, "1")]);
+        request([part("note-a", "Lost"), part("memo-a", "Gone")])
+    };
+    let mut tx = bench.begun().await;
+    let error = failure(bench.store.append_in(&mut tx, &both()).await);
+    assert_eq!(error.kind(), ErrorKind::Retry, "{error}");
+    run(&mut tx, "rollback").await;
+    // The process knows them now, and does not ask again, however often transactions are undone.
+    run(&mut session, "drop function foldlog.event_type_register_1").await;
+    for end in ["rollback", "rollback", "commit"] {
+        run(&mut tx, "begin").await;
+        bench.store.append_in(&mut tx, &both()).await.unwrap();
+        run(&mut tx, end).await;
+    }
+    assert_eq!(kinds(&mut session).await, ["Lost", "Gone"]);
+}
+
+#[tokio::test]
 async fn who_appends_by_hand_under_a_type_that_is_not_there_is_told_to_register_it() {
     let bench = Bench::new().await;
     let mut session = bench.session().await;

@@ -198,7 +198,8 @@ begin
         if inserted <> pending then
             raise exception 'an event type does not exist, or is not of its stream''s category'
                 using errcode = 'FL007',
-                      hint = 'Types that were lost in a failover are made again by a repeat.';
+                      hint = 'Register it: foldlog.event_type_register_1 answers its id. One that was '
+                          'lost in a failover is registered again when foldlog repeats the append.';
         end if;
         update foldlog.stream s
         set version = g.version, last_position = g.last_position,

@@ -110,7 +110,9 @@ begin
         where not exists (
             select from foldlog.category c where c.name = split_part(w.name, '-', 1))
     ) then
-        raise exception 'the category of a stream is not registered' using errcode = 'FL007';
+        raise exception 'the category of a stream is not registered'
+            using errcode = 'FL007',
+                  hint = 'Register it with the types of its events: foldlog.event_type_register_1.';
     end if;
     insert into foldlog.stream (tenant, name, category_id, slice)
     select m.tenant, m.name, c.id, foldlog.slice_of(m.name)
