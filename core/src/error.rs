@@ -31,7 +31,9 @@ pub enum ErrorKind {
     Decode,
     /// A lock was not to be had in time: try later, or look for the transaction that holds it.
     Busy,
-    /// PostgreSQL aborted the transaction (serialization failure, deadlock): run it again.
+    /// The transaction was aborted for a reason that is gone when it is run again: a serialization
+    /// failure or a deadlock; segments that were used up, or event types that were lost in a failover,
+    /// which have been made by then.
     Retry,
     /// The server did not answer, or went away. A write may or may not have happened; repeating it
     /// with the same id is safe.

@@ -1,5 +1,5 @@
 //! What memory holds over a crash of the server: positions that nobody's commit flushed are given
-//! again, and types, too.
+//! again; an event type was flushed before anybody knew of it.
 
 use std::collections::BTreeSet;
 
