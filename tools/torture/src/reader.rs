@@ -86,6 +86,11 @@ impl Reader {
 
     fn is_there(&self) -> bool {
         let goal = self.goal.load(Ordering::SeqCst);
+        #[cfg(feature = "planted")]
+        if let Feed::Planted(_) = self.feed {
+            // What it has lost it will never be given.
+            return goal > 0 && self.through >= goal;
+        }
         goal > 0 && self.delivered >= goal
     }
 

@@ -122,6 +122,8 @@ impl PlantedWorker {
             let mut tx = session.conn.begin().await.map_err(failed)?;
             self.write(&mut tx, events).await.map_err(failed)?;
             tx.commit().await.map_err(failed)?;
+            // As long as it takes on a busy day: many die here.
+            sleep(PAUSE * 20).await;
             return self.advance(&mut session.conn, epoch, old, through).await.map_err(failed);
         }
         let loaded = match self.bug {
