@@ -160,7 +160,13 @@ impl Process {
     }
 }
 
-/// The most memory that this process ever had, in megabytes.
+/// Begins the count of [`rss_mb`] anew: what an earlier bench took is not the next one's.
+pub fn forget_peak() {
+    // Where the system does not let us, the figure is the peak of the whole process.
+    drop(fs::write("/proc/self/clear_refs", "5"));
+}
+
+/// The most memory that this process has had since the peak was forgotten, in megabytes.
 pub fn rss_mb() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

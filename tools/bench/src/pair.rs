@@ -1,8 +1,8 @@
-//! A pair: callers of ours beside those of the limit, in turn on the same server.
+//! A pair: callers of ours beside those of the limit, on the same server, by turns the first.
 
 use crate::Failure;
 use crate::callers::{Caller, Rounds, drive};
-use crate::run::Run;
+use crate::run::{Run, in_turn};
 
 pub struct Pair<O, L> {
     pub ours: Vec<O>,
@@ -18,6 +18,12 @@ pub struct Did {
     pub limit: u64,
 }
 
+#[derive(Clone, Copy)]
+enum Side {
+    Ours,
+    Limit,
+}
+
 impl<O: Caller, L: Caller> Pair<O, L> {
     pub fn new(ours: Vec<O>, limit: Vec<L>) -> Self {
         Self { ours, limit, measured: Rounds::default(), limit_measured: Rounds::default() }
@@ -26,16 +32,28 @@ impl<O: Caller, L: Caller> Pair<O, L> {
     /// Both sides once. Round 0 opens connections and prepares statements, and is not counted.
     pub async fn round(&mut self, run: &Run<'_>, round: usize) -> Result<Did, Failure> {
         let time = if round == 0 { run.warming() } else { run.arguments.time() };
-        let watch = run.machine.quiet().await?;
-        let (ours, callers) = drive(std::mem::take(&mut self.ours), time).await?;
-        self.ours = callers;
-        let (limit, callers) = drive(std::mem::take(&mut self.limit), time).await?;
-        self.limit = callers;
-        watch.end()?;
-        let did = Did { ours: ours.events, limit: limit.events };
-        if round > 0 {
-            self.measured.push(ours);
-            self.limit_measured.push(limit);
+        let mut did = Did::default();
+        for side in in_turn(round, [Side::Ours, Side::Limit]) {
+            run.checkpoint().await?;
+            let watch = run.machine.quiet().await?;
+            let (measured, rounds) = match side {
+                Side::Ours => {
+                    let (measured, callers) = drive(std::mem::take(&mut self.ours), time).await?;
+                    self.ours = callers;
+                    did.ours = measured.events;
+                    (measured, &mut self.measured)
+                }
+                Side::Limit => {
+                    let (measured, callers) = drive(std::mem::take(&mut self.limit), time).await?;
+                    self.limit = callers;
+                    did.limit = measured.events;
+                    (measured, &mut self.limit_measured)
+                }
+            };
+            watch.end()?;
+            if round > 0 {
+                rounds.push(measured);
+            }
         }
         Ok(did)
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::Failure;
 use crate::arguments::Arguments;
 use crate::machine::{self, Machine};
+use crate::plain::Session;
 use crate::report::{Conditions, Report, build};
 use crate::server::Server;
 
@@ -22,6 +23,23 @@ impl Run<'_> {
     pub fn warming(&self) -> Duration {
         Duration::from_millis(if self.arguments.smoke { 50 } else { 1_000 })
     }
+
+    /// Before each side that writes: neither pays for the pages that the other has left dirty.
+    pub async fn checkpoint(&self) -> Result<(), Failure> {
+        let session = Session::open(&self.server.endpoint()).await?;
+        session.client.batch_execute(include_str!("../sql/checkpoint.sql")).await?;
+        session.close().await;
+        Ok(())
+    }
+}
+
+/// The sides in the order of this round: every other round the other way about, so that what comes
+/// first or last by habit is nobody's gain.
+pub fn in_turn<S, const N: usize>(round: usize, mut sides: [S; N]) -> [S; N] {
+    if round.is_multiple_of(2) {
+        sides.reverse();
+    }
+    sides
 }
 
 pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -54,19 +72,22 @@ async fn measure(arguments: &Arguments, server: &Server) -> Result<(), Failure> 
     let refuses = !arguments.smoke && !arguments.busy_anyway;
     let machine = Machine::new(facts.postmaster, refuses);
     let run = Run { arguments, server, machine: &machine };
-    let mut results = Vec::new();
+    let (mut results, mut rss_mb) = (Vec::new(), 0.0_f64);
     for bench in &arguments.benches {
+        machine::forget_peak();
         // Boxed: each bench's future holds all that it measures with.
         let report = Box::pin(bench.measure(&run)).await;
         let report = report.map_err(|error| format!("{}: {error}", bench.name()))?;
-        results.push(print(&report, &conditions, arguments));
+        let peak = machine::rss_mb();
+        rss_mb = rss_mb.max(peak);
+        results.push(print(&report, &conditions, arguments, peak));
     }
     if let [_one] = results.as_slice() {
         return Ok(());
     }
     let mut all = json!({
         "bench": "all", "server": conditions.server, "cores": conditions.cores,
-        "rss_mb": crate::report::rounded(machine::rss_mb()), "results": results,
+        "rss_mb": crate::report::rounded(rss_mb), "results": results,
     });
     if let (true, Some(all)) = (arguments.smoke, all.as_object_mut()) {
         all.insert("smoke".into(), json!(true));
@@ -76,8 +97,8 @@ async fn measure(arguments: &Arguments, server: &Server) -> Result<(), Failure> 
 }
 
 /// The table and the line of JSON. Of several benches with --json only the last line is printed.
-fn print(report: &Report, conditions: &Conditions, arguments: &Arguments) -> Value {
-    let json = report.json(conditions, machine::rss_mb());
+fn print(report: &Report, conditions: &Conditions, arguments: &Arguments, rss_mb: f64) -> Value {
+    let json = report.json(conditions, rss_mb);
     if !arguments.json {
         print!("{}", report.text(conditions.smoke));
     }
@@ -85,4 +106,16 @@ fn print(report: &Report, conditions: &Conditions, arguments: &Arguments) -> Val
         println!("{json}");
     }
     json
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_side_is_first_as_often_as_last() {
+        assert_eq!(in_turn(1, ["ours", "limit"]), ["ours", "limit"]);
+        assert_eq!(in_turn(2, ["ours", "limit"]), ["limit", "ours"]);
+        assert_eq!(in_turn(3, [1, 2, 3]), [1, 2, 3]);
+    }
 }

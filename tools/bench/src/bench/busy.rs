@@ -11,7 +11,7 @@ use crate::bed::Bed;
 use crate::bench::append::{Appender, streams};
 use crate::callers::{Measured, Rounds, drive};
 use crate::report::{Line, Report, rounded};
-use crate::run::Run;
+use crate::run::{Run, in_turn};
 use crate::streams::Accounts;
 
 pub async fn measure(run: &Run<'_>) -> Result<Report, Failure> {
@@ -26,18 +26,25 @@ pub async fn measure(run: &Run<'_>) -> Result<Report, Failure> {
     let (mut held, mut free) = (Rounds::default(), Rounds::default());
     for round in 0..=run.arguments.rounds() {
         let time = if round == 0 { run.warming() } else { run.arguments.time() };
-        let watch = run.machine.quiet().await?;
-        let (measured, back) = drive(callers, time).await?;
-        callers = back;
-        events += i64::try_from(measured.events)?;
-        if round > 0 {
-            free.push(measured);
-            let (measured, back) = while_held(bed.app(), callers, hold).await?;
+        for is_held in in_turn(round, [false, true]) {
+            if is_held && round == 0 {
+                continue;
+            }
+            run.checkpoint().await?;
+            let watch = run.machine.quiet().await?;
+            let (measured, back) = if is_held {
+                while_held(bed.app(), callers, hold).await?
+            } else {
+                drive(callers, time).await?
+            };
+            watch.end()?;
             callers = back;
             events += i64::try_from(measured.events)?;
-            held.push(measured);
+            if round > 0 {
+                let rounds = if is_held { &mut held } else { &mut free };
+                rounds.push(measured);
+            }
         }
-        watch.end()?;
     }
     bed.check(events).await?;
     let busy: u64 = callers.iter().map(|caller| caller.busy).sum();

@@ -14,13 +14,19 @@ use crate::callers::{Measured, Rounds};
 use crate::figures::Latencies;
 use crate::plain::Session;
 use crate::report::{Line, Report, rounded};
-use crate::run::Run;
+use crate::run::{Run, in_turn};
 use crate::streams::Accounts;
 
 const EVENTS: i64 = 1_000_000;
 const EVENTS_OF_STREAM: i64 = 10;
 /// An event can't be smaller: its payload, its id, and the numbers around them.
 const EVENT_BYTES_MIN: i64 = 240;
+
+enum Side {
+    Typed,
+    Raw,
+    Copied,
+}
 
 pub async fn measure(run: &Run<'_>) -> Result<Report, Failure> {
     let bed = Bed::open(run.server, "read").await?;
@@ -34,11 +40,19 @@ pub async fn measure(run: &Run<'_>) -> Result<Report, Failure> {
         .sum();
     let (mut typed, mut raw, mut copied) =
         (Rounds::default(), Rounds::default(), Rounds::default());
-    for _ in 0..run.arguments.rounds() {
+    // Round 0 brings the rows into memory and is not counted.
+    for round in 0..=run.arguments.rounds() {
         let watch = run.machine.quiet().await?;
-        typed.push(read_typed(&bed, events, wanted).await?);
-        raw.push(read_raw(&bed, events).await?);
-        copied.push(copy(&bed, events).await?);
+        for side in in_turn(round, [Side::Typed, Side::Raw, Side::Copied]) {
+            let (measured, rounds) = match side {
+                Side::Typed => (read_typed(&bed, events, wanted).await?, &mut typed),
+                Side::Raw => (read_raw(&bed, events).await?, &mut raw),
+                Side::Copied => (copy(&bed, events).await?, &mut copied),
+            };
+            if round > 0 {
+                rounds.push(measured);
+            }
+        }
         watch.end()?;
     }
     bed.close(run.server).await?;
