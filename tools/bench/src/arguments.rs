@@ -34,7 +34,8 @@ Options:
   --clients N      concurrent callers, 1 to 4096 [default: 64; append: 64, then 1024]
   --seconds N      how long each side is measured in each round, 1 to 600 [default: 4]
   --size N         events to read, to project or to begin with, 1000 to 100000000
-                   [default: 1 million; project: 500 thousand; size: up to 10 million]
+                   [default: 1 million; project: 500 thousand; size: up to 10 million];
+                   for all: the most that any of them takes, of these
   --json           only the line of JSON
   --smoke          a second or two for each, on any server and any build: checks that the work done
                    is right, and gives no ratio
@@ -82,9 +83,15 @@ impl Arguments {
         self.clients.unwrap_or(if self.smoke { 16 } else { 64 })
     }
 
-    /// A size that was asked for, else this one; a little one for a smoke test.
+    /// A size that was asked for, else this one; a little one for a smoke test. Of several benches
+    /// each keeps its own size, up to the one that was asked for.
     pub fn size_or(&self, default: i64) -> i64 {
-        self.size.unwrap_or(if self.smoke { 5_000 } else { default })
+        let usual = if self.smoke { 5_000 } else { default };
+        match (self.size, self.benches.as_slice()) {
+            (Some(size), [_one]) => size,
+            (Some(size), _) => usual.min(size),
+            (None, _) => usual,
+        }
     }
 }
 
@@ -204,6 +211,7 @@ mod tests {
             panic!("all takes every option")
         };
         assert_eq!(arguments.benches, Bench::ALL);
+        assert_eq!((arguments.size_or(8_000), arguments.size_or(10_000_000)), (8_000, 9_000));
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub struct Line {
     pub clients: usize,
     pub ours: Figures,
     pub limit: Figures,
+    /// Whether both sides did as many a second as they were told to, so that a ratio says nothing.
+    pub is_rate_given: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,7 +58,7 @@ impl Conditions {
         let busy = if self.busy { "\nbusy: others may have been at work meanwhile" } else { "" };
         format!(
             "PostgreSQL {} on {}, {} cores shared with the program, {} build\n{}\n\
-             {} rounds of {} s for each side, in turn; medians of the rounds{smoke}{busy}",
+             {} rounds of {} s for each side, by turns the first; medians of the rounds{smoke}{busy}",
             self.server,
             self.file_system,
             self.cores,
@@ -74,7 +76,8 @@ impl Report {
         let head = ["", "clients", "per s", "limit", "ratio", "p50 ms", "p99 ms"];
         let mut rows = vec![head.map(ToOwned::to_owned)];
         for line in &self.lines {
-            let ratio = if smoke { "-".to_owned() } else { format!("{:.3}", line.ratio()) };
+            let ratio = line.ratio().filter(|_| !smoke);
+            let ratio = ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}"));
             rows.push([
                 line.label.clone(),
                 line.clients.to_string(),
@@ -141,11 +144,25 @@ impl Line {
         ours: impl Into<Figures>,
         limit: impl Into<Figures>,
     ) -> Self {
-        Self { label: label.into(), clients, ours: ours.into(), limit: limit.into() }
+        Self {
+            label: label.into(),
+            clients,
+            ours: ours.into(),
+            limit: limit.into(),
+            is_rate_given: false,
+        }
     }
 
-    fn ratio(&self) -> f64 {
-        if self.limit.per_s > 0.0 { self.ours.per_s / self.limit.per_s } else { 0.0 }
+    pub fn at_given_rate(mut self) -> Self {
+        self.is_rate_given = true;
+        self
+    }
+
+    fn ratio(&self) -> Option<f64> {
+        if self.is_rate_given {
+            return None;
+        }
+        Some(if self.limit.per_s > 0.0 { self.ours.per_s / self.limit.per_s } else { 0.0 })
     }
 
     fn json(&self, smoke: bool) -> Map<String, Value> {
@@ -162,7 +179,7 @@ impl Line {
             object.insert(name.into(), json!(rounded(value)));
         }
         if !smoke {
-            object.insert("ratio".into(), json!(rounded(self.ratio())));
+            object.insert("ratio".into(), json!(self.ratio().map(rounded)));
         }
         object
     }
@@ -230,6 +247,16 @@ mod tests {
         assert_eq!(json["connections"], 10);
         assert_eq!(json["lines"][1]["ratio"], 0.0);
         assert!(json.get("smoke").is_none());
+    }
+
+    #[test]
+    fn a_rate_that_was_given_makes_no_ratio() {
+        let mut report = report();
+        report.lines = report.lines.into_iter().map(Line::at_given_rate).collect();
+        let json = report.json(&conditions(false), 12.0);
+        assert!(json["ratio"].is_null() && json["lines"][0]["ratio"].is_null(), "{json}");
+        assert_eq!(json.as_object().map(|object| object.contains_key("ratio")), Some(true));
+        assert!(!report.text(false).contains("0.250"));
     }
 
     #[test]
