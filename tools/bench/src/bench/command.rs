@@ -57,9 +57,10 @@ pub struct Supply {
 }
 
 impl Supply {
-    /// Beginning with accounts that are filled already.
-    pub fn new(accounts: Accounts) -> Self {
-        Self { untouched: Untouched::new(accounts), next: accounts.first + accounts.count }
+    /// None yet; the first that is made will be this account.
+    pub fn new(first: i64) -> Self {
+        let none = Accounts { first, count: 0, version: LOADED };
+        Self { untouched: Untouched::new(none), next: first }
     }
 
     /// Makes sure that so many a second will do for a round; answers with the events filled in.
@@ -96,8 +97,7 @@ pub async fn measure(run: &Run<'_>) -> Result<Report, Failure> {
     let accounts = Accounts { first: 0, count: streams(run, clients), version: 1 };
     bed.fill(accounts).await?;
     let mut events = accounts.count;
-    let none = Accounts { first: accounts.count, count: 0, version: LOADED };
-    let mut supply = Supply::new(none);
+    let mut supply = Supply::new(accounts.count);
     let ours = Commander::several(bed.app(), &supply.untouched, clients);
     let mut pair = Pair::new(ours, Appender::several(bed.app(), accounts, clients));
     let mut per_s = None;
