@@ -1,2 +1,0 @@
--- store_count: how many events the store holds.
-select count(*) from foldlog.event
