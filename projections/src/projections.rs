@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use foldlog_core::{Error, ErrorKind, Fold, Reader, Route, Source, StreamTail, Tenant};
+use foldlog_core::{Error, ErrorKind, Fold, Route, Source, StreamTail, Tenant};
 use foldlog_migrations::Set;
 use foldlog_pg::{Db, database};
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -14,6 +13,7 @@ use crate::monitor;
 use crate::progress::Progress;
 use crate::registered::{self, Registered};
 use crate::views::Views;
+use crate::views::ahead::Ahead;
 use crate::worker::Shared;
 use crate::workers::{self, Workers};
 
@@ -28,8 +28,7 @@ pub(crate) struct Inner {
     pub(crate) registered: Vec<Arc<Registered>>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) owner: String,
-    // For waits that look ahead of a checkpoint; replaced after an error.
-    pub(crate) look: Mutex<Option<Box<dyn Reader>>>,
+    pub(crate) ahead: Ahead,
 }
 
 impl Projections {
@@ -73,7 +72,7 @@ impl Projections {
             registered: registered.into_iter().map(Arc::new).collect(),
             progress: Arc::new(Progress::default()),
             owner: format!("{}-{}", std::process::id(), Uuid::now_v7().simple()),
-            look: Mutex::new(None),
+            ahead: Ahead::new(),
         })))
     }
 
@@ -97,12 +96,13 @@ impl Projections {
     }
 
     /// Warns, until `shutdown`, of every view that is live or registered here and that no live
-    /// worker owns; then closes the session with which reads that wait have looked ahead.
+    /// worker owns; then lets go of the session with which reads that wait look ahead: one under way
+    /// keeps it until it ends, and a later one has its own.
     pub async fn watch(&self, shutdown: CancellationToken) {
         let registered: Vec<_> = self.0.registered.iter().map(|one| one.name()).collect();
         monitor::run(&self.0.db, &registered, &shutdown).await;
         // Handles may live on for long behind a shutdown, and would keep it.
-        drop(self.0.look.lock().await.take());
+        self.0.ahead.close();
     }
 
     /// A registered view, read for a tenant.

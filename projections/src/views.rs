@@ -1,5 +1,6 @@
 //! Reading a view: as it is, at least as new as a token, or exact.
 
+pub(crate) mod ahead;
 mod wait;
 
 use std::marker::PhantomData;

@@ -7,6 +7,7 @@ use foldlog_core::{Error, Page, Position, SliceClass, StreamName};
 use crate::checkpoint::{self, Status};
 use crate::projections::Inner;
 use crate::registered::Registered;
+use crate::views::ahead::Looks;
 use crate::why::{ReadError, Why};
 
 /// Between two looks at the database, when the worker is in another process.
@@ -23,6 +24,14 @@ pub(super) fn classes(registered: &Registered, stream: Option<&StreamName>) -> V
     one.map_or_else(|| SliceClass::all(registered.classes).collect(), |class| vec![class])
 }
 
+/// A wait until a projection has come as far as a position.
+struct Wait<'a> {
+    inner: &'a Inner,
+    registered: &'a Registered,
+    looks: Looks,
+    target: Position,
+}
+
 /// Resolves when every class has come as far as `target`.
 pub(super) async fn reached(
     inner: &Inner,
@@ -31,6 +40,7 @@ pub(super) async fn reached(
     target: Position,
     timeout: Duration,
 ) -> Result<(), ReadError> {
+    let wait = Wait { inner, registered, looks: inner.ahead.looks(), target };
     let started = Instant::now();
     for class in classes {
         loop {
@@ -38,7 +48,7 @@ pub(super) async fn reached(
             // to look, never what is there: the view may have begun anew in another process.
             let mut progress = inner.progress.follow(registered.name, *class);
             let left = timeout.saturating_sub(started.elapsed());
-            let look = has_reached(inner, registered, *class, target);
+            let look = wait.is_over(*class);
             // One look at least, and none that outlasts the wait by more than the least of time.
             match tokio::time::timeout(left.max(LOOK_MIN), look).await {
                 Ok(Ok(true)) => break,
@@ -47,8 +57,8 @@ pub(super) async fn reached(
             }
             let left = timeout.saturating_sub(started.elapsed());
             if left.is_zero() {
-                let why = tokio::time::timeout(WHY_MAX, why(inner, registered, classes, target));
-                let why = why.await.unwrap_or(Ok(Why::Unanswered))?;
+                let why = tokio::time::timeout(WHY_MAX, wait.why(classes)).await;
+                let why = why.unwrap_or(Ok(Why::Unanswered))?;
                 return Err(ReadError::Stale { view: registered.name(), waited: timeout, why });
             }
             // Whichever ends the wait, the answer is to look again.
@@ -58,91 +68,59 @@ pub(super) async fn reached(
     Ok(())
 }
 
-/// Whether the class holds everything up to `target`: its checkpoint is there, or no event of its
-/// own lies in between and none can come any more.
-async fn has_reached(
-    inner: &Inner,
-    registered: &Registered,
-    class: SliceClass,
-    target: Position,
-) -> Result<bool, Error> {
-    let Some(status) = status(inner, registered, class).await? else { return Ok(false) };
-    if status.position >= target {
-        return Ok(true);
+impl Wait<'_> {
+    /// Whether the class holds everything up to the target: its checkpoint is there, or no event of
+    /// its own lies in between and none can come any more.
+    async fn is_over(&self, class: SliceClass) -> Result<bool, Error> {
+        let Some(status) = self.status(class).await? else { return Ok(false) };
+        if status.position >= self.target {
+            return Ok(true);
+        }
+        let page = self.next(class, status.position).await?;
+        Ok(match page.events.first() {
+            Some(event) => event.position() > self.target,
+            None => page.through >= self.target,
+        })
     }
-    let page = next(inner, registered, class, status.position).await?;
-    Ok(match page.events.first() {
-        Some(event) => event.position() > target,
-        None => page.through >= target,
-    })
-}
 
-/// The next event of a class after a position, as far as is settled.
-async fn next(
-    inner: &Inner,
-    registered: &Registered,
-    class: SliceClass,
-    after: Position,
-) -> Result<Page, Error> {
-    let filter = registered.filter(class);
-    let mut look = inner.look.lock().await;
-    // Taken out, so that a dropped future drops the spoilt reader with it.
-    if let Some(mut reader) = look.take() {
-        match reader.page(&filter, after, 1).await {
-            Ok(page) => {
-                *look = Some(reader);
-                return Ok(page);
+    /// The next event of a class after a position, as far as is settled.
+    async fn next(&self, class: SliceClass, after: Position) -> Result<Page, Error> {
+        self.looks.next(&*self.inner.source, &self.registered.filter(class), after).await
+    }
+
+    async fn status(&self, class: SliceClass) -> Result<Option<Status>, Error> {
+        let name = self.registered.name;
+        let mut conn = self.inner.conn().await?;
+        let statuses = checkpoint::statuses(&mut conn, Some(self.registered.name())).await?;
+        Ok(statuses.into_iter().find(|status| {
+            status.class == class && i64::from(status.version) == i64::from(name.version)
+        }))
+    }
+
+    /// The most telling reason why one of the classes is not there yet.
+    async fn why(&self, classes: &[SliceClass]) -> Result<Why, Error> {
+        let mut catching_up = None;
+        let mut is_behind = false;
+        for class in classes {
+            let Some(status) = self.status(*class).await? else {
+                return Ok(Why::Absent);
+            };
+            if let Some((_, error)) = status.stopped {
+                return Ok(Why::Stopped { class: *class, error });
             }
-            // Its connection may have died of age while nobody waited.
-            Err(error) if error.is_retryable() => {}
-            Err(error) => return Err(error),
+            let Some(owner) = status.owner else { return Ok(Why::NoWorker { class: *class }) };
+            let positions = self.target.get().saturating_sub(status.position.get());
+            if catching_up.as_ref().is_none_or(|(_, most)| positions > *most) {
+                catching_up = Some((owner, positions));
+            }
+            // Something is there to be worked on, so it is not for lack of settled events.
+            let page = self.next(*class, status.position).await?;
+            is_behind |= page.events.iter().any(|event| event.position() <= self.target);
         }
-    }
-    let mut reader = inner.source.reader().await?;
-    let page = reader.page(&filter, after, 1).await?;
-    *look = Some(reader);
-    Ok(page)
-}
-
-async fn status(
-    inner: &Inner,
-    registered: &Registered,
-    class: SliceClass,
-) -> Result<Option<Status>, Error> {
-    let mut conn = inner.conn().await?;
-    let statuses = checkpoint::statuses(&mut conn, Some(registered.name())).await?;
-    Ok(statuses.into_iter().find(|status| {
-        status.class == class && i64::from(status.version) == i64::from(registered.name.version)
-    }))
-}
-
-/// The most telling reason why one of the classes is not there yet.
-async fn why(
-    inner: &Inner,
-    registered: &Registered,
-    classes: &[SliceClass],
-    target: Position,
-) -> Result<Why, Error> {
-    let mut catching_up = None;
-    let mut is_behind = false;
-    for class in classes {
-        let Some(status) = status(inner, registered, *class).await? else {
-            return Ok(Why::Absent);
-        };
-        if let Some((_, error)) = status.stopped {
-            return Ok(Why::Stopped { class: *class, error });
+        if !is_behind && let Some(holder) = self.inner.source.blocker().await? {
+            return Ok(Why::OpenAppend { holder });
         }
-        let Some(owner) = status.owner else { return Ok(Why::NoWorker { class: *class }) };
-        let positions = target.get().saturating_sub(status.position.get());
-        if catching_up.as_ref().is_none_or(|(_, most)| positions > *most) {
-            catching_up = Some((owner, positions));
-        }
-        // Something is there to be worked on, so it is not for lack of settled events.
-        let page = next(inner, registered, *class, status.position).await?;
-        is_behind |= page.events.iter().any(|event| event.position() <= target);
+        Ok(catching_up
+            .map_or(Why::Absent, |(owner, positions)| Why::CatchingUp { owner, positions }))
     }
-    if !is_behind && let Some(holder) = inner.source.blocker().await? {
-        return Ok(Why::OpenAppend { holder });
-    }
-    Ok(catching_up.map_or(Why::Absent, |(owner, positions)| Why::CatchingUp { owner, positions }))
 }
