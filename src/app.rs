@@ -1,6 +1,7 @@
 //! The app: one store, the aggregates it knows, and the tasks that keep it going.
 
 mod builder;
+mod tasks;
 #[cfg(feature = "projections")]
 mod views;
 
@@ -13,12 +14,12 @@ use foldlog_core::{Decider, Error, ErrorKind, Tenant};
 use foldlog_eventstore::EventStore;
 use foldlog_pg::Db;
 use tokio::sync::Mutex;
-use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 pub use builder::AppBuilder;
+use tasks::Tasks;
 
 /// How long a shutdown waits for calls and tasks under way before it breaks them off.
 const GRACE: Duration = Duration::from_secs(10);
@@ -44,7 +45,7 @@ struct Shared {
     // Calls under way, so that a shutdown can wait for them.
     calls: TaskTracker,
     // Aborts what still runs when it is dropped with the last App: no task is detached.
-    tasks: Mutex<JoinSet<Result<(), Error>>>,
+    tasks: Mutex<Tasks>,
 }
 
 impl App {
@@ -76,38 +77,33 @@ impl App {
     /// and after ten seconds broken off. The database stays open; it is yours.
     ///
     /// Calling it again waits for the same end. Dropping the future leaves the app stopped, and
-    /// another call goes on waiting.
+    /// another call goes on waiting, and answers what this one would have.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Stopped`] if something had to be broken off, which loses nothing; the error of
-    /// a task that failed; [`ErrorKind::Internal`] if one panicked.
+    /// a task that failed, after that one from the next call; [`ErrorKind::Internal`] if one
+    /// panicked.
     pub async fn shutdown(&self) -> Result<(), Error> {
         self.shared.shutdown.cancel();
         self.shared.calls.close();
-        let mut first_error = None;
         let ended = tokio::time::timeout(GRACE, async {
             self.shared.calls.wait().await;
-            let mut tasks = self.shared.tasks.lock().await;
-            while let Some(end) = tasks.join_next().await {
-                if let Err(error) = task_end(end) {
-                    first_error.get_or_insert(error);
-                }
-            }
+            self.shared.tasks.lock().await.end().await
         });
-        if ended.await.is_err() {
-            self.shared.tasks.lock().await.shutdown().await;
-            return Err(Error::new(
-                ErrorKind::Stopped,
-                format!(
-                    "calls or tasks of the app did not end within {} s of its shutdown and were \
-                     left or broken off: nothing is lost, appends are whole or not there, and \
-                     workers resume from their checkpoints",
-                    GRACE.as_secs()
-                ),
-            ));
+        if let Ok(ended) = ended.await {
+            return ended;
         }
-        first_error.map_or(Ok(()), Err)
+        self.shared.tasks.lock().await.break_off().await;
+        Err(Error::new(
+            ErrorKind::Stopped,
+            format!(
+                "calls or tasks of the app did not end within {} s of its shutdown and were \
+                 left or broken off: nothing is lost, appends are whole or not there, and \
+                 workers resume from their checkpoints",
+                GRACE.as_secs()
+            ),
+        ))
     }
 
     /// A call under way: the shutdown waits until it is dropped.
@@ -137,12 +133,6 @@ impl App {
             ),
         ))
     }
-}
-
-fn task_end(end: Result<Result<(), Error>, JoinError>) -> Result<(), Error> {
-    end.unwrap_or_else(|join| {
-        Err(Error::new(ErrorKind::Internal, "a task of the app panicked").with_source(join))
-    })
 }
 
 impl std::fmt::Debug for App {

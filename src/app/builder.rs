@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::tasks::Tasks;
 use super::{App, Shared};
 
 /// An app before its start: say what it consists of, then [`start`](Self::start) it.
@@ -104,7 +105,7 @@ impl AppBuilder {
             aggregates,
             shutdown,
             calls: TaskTracker::new(),
-            tasks: Mutex::new(tasks),
+            tasks: Mutex::new(Tasks::new(tasks)),
         };
         Ok(App { shared: Arc::new(shared), tenant: Tenant::default() })
     }
