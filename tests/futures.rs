@@ -1,160 +1,15 @@
-//! Every public future is swept: dropped at each of its awaits by a test that is named here.
+//! Every public future is swept: dropped at each of its awaits by a test. A sweep is labelled with the
+//! futures that it drops: `sweep("Shop::open, Shop::close, at night", …)`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The sources of the public crates.
 const SOURCES: [&str; 5] = ["src", "core/src", "eventstore/src", "projections/src", "pg/src"];
 
-/// A file of tests, and what its tests sweep: the test, and its futures.
-type Swept = (&'static str, &'static [(&'static str, &'static [&'static str])]);
-
-const SWEPT: &[Swept] = &[
-    (
-        "tests/cancellation/apps.rs",
-        &[
-            (
-                "a_dropped_start_leaves_nothing_running_and_the_next_one_starts",
-                &["AppBuilder::start"],
-            ),
-            ("a_dropped_shutdown_is_finished_by_the_next_one", &["App::shutdown"]),
-            (
-                "dropped_looks_at_views_and_their_retirement_leave_nothing",
-                &["App::status", "App::retire"],
-            ),
-        ],
-    ),
-    (
-        "tests/cancellation/appends.rs",
-        &[
-            ("an_append_dropped_at_any_await_is_done_or_not_done", &["Append::into_future"]),
-            (
-                "an_append_dropped_in_the_users_transaction_leaves_it_to_be_rolled_back",
-                &["AppendIn::into_future"],
-            ),
-        ],
-    ),
-    (
-        "tests/cancellation/commands.rs",
-        &[
-            ("a_command_dropped_at_any_await_is_done_or_not_done", &["Execute::into_future"]),
-            ("a_dropped_load_leaves_the_pool_as_it_was", &["App::load", "Of::load"]),
-        ],
-    ),
-    (
-        "tests/cancellation/within.rs",
-        &[(
-            "a_command_dropped_within_a_transaction_leaves_it_to_be_rolled_back",
-            &["Within::into_future"],
-        )],
-    ),
-    (
-        "eventstore/tests/cancellation.rs",
-        &[
-            ("a_dropped_opening_of_the_store_leaves_nothing", &["EventStore::open"]),
-            ("a_dropped_registration_leaves_its_types_to_be_registered", &["EventStore::register"]),
-            (
-                "a_dropped_run_of_the_store_ends_its_sessions_and_can_run_again",
-                &["EventStore::run"],
-            ),
-        ],
-    ),
-    (
-        "eventstore/tests/cancellation/appends.rs",
-        &[
-            (
-                "a_dropped_append_is_whole_or_absent_and_its_repetition_makes_it_one",
-                &["EventStore::append"],
-            ),
-            (
-                "an_append_dropped_in_the_users_transaction_leaves_it_to_be_rolled_back",
-                &["EventStore::append_in"],
-            ),
-        ],
-    ),
-    (
-        "eventstore/tests/cancellation/reads.rs",
-        &[
-            (
-                "dropped_reads_of_streams_leave_the_pool_as_it_was",
-                &["EventStore::read_stream", "EventStore::read_stream_in", "StreamTail::tail"],
-            ),
-            (
-                "dropped_reads_of_receipts_leave_the_pool_as_it_was",
-                &["EventStore::receipt", "EventStore::receipt_in"],
-            ),
-            ("dropped_readers_close_their_sessions", &["Source::reader", "Reader::page"]),
-            ("dropped_waits_and_questions_keep_nothing", &["Source::woken", "Source::blocker"]),
-            ("a_dropped_wait_for_the_next_events_loses_and_doubles_none", &["Subscription::next"]),
-            (
-                "a_dropped_wait_for_the_next_typed_events_loses_and_doubles_none",
-                &["Subscription::next_typed"],
-            ),
-        ],
-    ),
-    (
-        "projections/tests/cancellation.rs",
-        &[
-            (
-                "a_dropped_opening_or_retirement_is_whole_or_absent",
-                &["Projections::open", "Projections::retire"],
-            ),
-            (
-                "workers_that_are_dropped_leave_their_classes_to_be_claimed_again",
-                &["Projections::run"],
-            ),
-            (
-                "dropped_looks_at_the_projections_leave_the_pool_as_it_was",
-                &["Projections::status", "Projections::watch"],
-            ),
-            (
-                "dropped_reads_of_a_view_leave_the_pool_as_it_was",
-                &["Views::get", "Views::fresh", "ViewsAt::get"],
-            ),
-        ],
-    ),
-    (
-        "pg/tests/cancellation.rs",
-        &[
-            (
-                "a_dropped_migration_is_whole_or_absent_and_the_next_run_goes_on",
-                &["Migrator::run", "Migrator::check"],
-            ),
-            ("segments_that_were_dropped_half_made_are_made_the_next_time", &["segment::ensure"]),
-            (
-                "dropped_questions_about_a_log_leave_the_session_in_order",
-                &["settled::store", "settled::check", "settled::settled", "settled::holder"],
-            ),
-        ],
-    ),
-    (
-        "pg/tests/cancellation/sessions.rs",
-        &[
-            (
-                "a_dropped_way_in_leaves_no_session",
-                &["Db::connect", "Db::open", "Db::from_variables"],
-            ),
-            ("a_users_pool_of_one_is_free_after_a_dropped_look_at_it", &["Db::from_pool"]),
-            (
-                "dropped_sessions_of_both_drivers_are_closed",
-                &["Db::session", "Endpoint::session", "Db::acquire"],
-            ),
-            ("a_dropped_close_of_the_pool_closes_it_all_the_same", &["Db::close"]),
-            ("a_dropped_listener_ends_its_session", &["Listener::run"]),
-        ],
-    ),
-    (
-        "pg/tests/cancellation/servers.rs",
-        &[
-            ("a_dropped_start_of_a_private_server_stops_it_again", &["PrivateServer::start"]),
-            (
-                "shares_in_a_private_server_that_are_dropped_half_way_are_given_back",
-                &["Db::private", "PrivateServer::close"],
-            ),
-        ],
-    ),
-];
+/// The tests that may sweep them.
+const TESTS: [&str; 4] = ["tests", "eventstore/tests", "projections/tests", "pg/tests"];
 
 /// Futures that no sweep can drop, and why.
 const NOT_SWEPT: [(&str, &str); 3] = [
@@ -165,28 +20,35 @@ const NOT_SWEPT: [(&str, &str); 3] = [
 
 #[test]
 fn every_public_future_is_dropped_at_each_of_its_awaits_by_a_test() {
+    let public = collect(&SOURCES, futures);
+    let swept = collect(&TESTS, |text, _| labels(text));
+    let excepted: BTreeSet<_> = NOT_SWEPT.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let named: BTreeSet<_> = swept.union(&excepted).cloned().collect();
+    let forgotten: Vec<_> = public.difference(&named).collect();
+    assert!(forgotten.is_empty(), "no sweep is labelled with these: {forgotten:#?}");
+    let gone: Vec<_> = named.difference(&public).collect();
+    assert!(gone.is_empty(), "swept or excepted, and no public futures: {gone:#?}");
+    let both: Vec<_> = swept.intersection(&excepted).collect();
+    assert!(both.is_empty(), "swept, and excepted all the same: {both:#?}");
+}
+
+/// What is found in the files below some folders, each given as its text and the name of its module.
+fn collect(folders: &[&str], find: impl Fn(&str, &str) -> Vec<String>) -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut named = BTreeSet::new();
-    for (file, tests) in SWEPT {
-        let text = fs::read_to_string(root.join(file)).unwrap();
-        for (test, futures) in *tests {
-            assert!(text.contains(&format!("async fn {test}()")), "{file} has no test {test}");
-            named.extend(futures.iter().copied());
-        }
-    }
-    named.extend(NOT_SWEPT.iter().map(|(future, _)| *future));
-    let mut public = BTreeMap::new();
-    for source in SOURCES {
-        for file in rust_files(&root.join(source)) {
-            let text = fs::read_to_string(&file).unwrap();
-            let module = file.file_stem().unwrap().to_str().unwrap();
-            public.extend(futures(&text, module).into_iter().map(|name| (name, file.clone())));
-        }
-    }
-    let unnamed: Vec<_> = public.iter().filter(|(name, _)| !named.contains(&***name)).collect();
-    assert!(unnamed.is_empty(), "no sweep drops these: write one, and name it here: {unnamed:#?}");
-    let gone: Vec<_> = named.iter().filter(|name| !public.contains_key(**name)).collect();
-    assert!(gone.is_empty(), "named here and not there any more: {gone:?}");
+    let files = folders.iter().flat_map(|folder| rust_files(&root.join(folder)));
+    let found = files.flat_map(|file| {
+        let module = file.file_stem().unwrap().to_str().unwrap();
+        find(&fs::read_to_string(&file).unwrap(), module)
+    });
+    found.collect()
+}
+
+/// The futures with which the sweeps of a formatted source are labelled; other words say how.
+fn labels(source: &str) -> Vec<String> {
+    let sweeps = source.lines().filter_map(|line| line.trim_start().strip_prefix("sweep(\""));
+    let labels = sweeps.filter_map(|rest| Some(rest.split_once('"')?.0));
+    let names = labels.flat_map(|label| label.split(", ")).filter(|name| name.contains("::"));
+    names.map(str::to_owned).collect()
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
@@ -215,8 +77,10 @@ fn futures(source: &str, module: &str) -> Vec<String> {
             let header = without_generics(header);
             let (of, name) = header.split_once(" for ").unwrap_or(("", header));
             owner = identifier(name);
-            if of.trim() == "IntoFuture" {
-                found.push(format!("{owner}::into_future"));
+            match of.trim().rsplit("::").next() {
+                Some("IntoFuture") => found.push(format!("{owner}::into_future")),
+                Some("Future") => found.push(format!("{owner}::poll")),
+                _ => {}
             }
         } else if let Some(header) = line.strip_prefix("pub trait ") {
             (owner, is_trait) = (identifier(header), true);
@@ -273,7 +137,7 @@ fn a_future_is_found_in_each_of_its_forms_and_a_private_one_is_not() {
         {\n    }\n    pub fn now(&self) -> u8 {}\n}\npub async fn free() {}\n\
         pub trait Door {\n    async fn knock(&self);\n    fn ring(&self) -> BoxFuture<'static, ()>;\n    \
         fn id(&self) -> u8;\n}\npub(crate) trait Hidden {\n    async fn see(&self);\n}\n\
-        impl<'c> IntoFuture for Errand<'c> {\n}\n";
+        impl<'c> IntoFuture for Errand<'c> {\n}\nimpl std::future::Future for Walk {\n}\n";
     let expected = [
         "Shop::open",
         "Shop::later",
@@ -281,6 +145,14 @@ fn a_future_is_found_in_each_of_its_forms_and_a_private_one_is_not() {
         "Door::knock",
         "Door::ring",
         "Errand::into_future",
+        "Walk::poll",
     ];
     assert_eq!(futures(source, "street"), expected);
+}
+
+#[test]
+fn a_sweep_counts_for_the_futures_of_its_label_and_nothing_else_does() {
+    let source = "    sweep(\"Shop::open\", async |cut| {\n        shop.later().await\n    })\n    \
+        // sweep(\"Shop::now\")\n    sweep(\"street::free, Door::knock, at night\", round).await;\n";
+    assert_eq!(labels(source), ["Shop::open", "street::free", "Door::knock"]);
 }

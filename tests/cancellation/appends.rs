@@ -13,7 +13,7 @@ const CENT: AccountEvent = AccountEvent::Deposited { cents: 1 };
 async fn an_append_dropped_at_any_await_is_done_or_not_done() {
     let mut narrow = Narrow::new().await;
     let (ada, bob) = (account("ada"), account("bob"));
-    sweep("App::append", async |cut| {
+    sweep("Append::into_future", async |cut| {
         let before = narrow.cents("ada").await;
         let stock = narrow.app.load::<Account>(&ada).await.unwrap();
         let end = cut.of(narrow.app.append([stock.events(CENT), any(&bob, CENT)])).await;
@@ -24,7 +24,7 @@ async fn an_append_dropped_at_any_await_is_done_or_not_done() {
         end.is_some()
     })
     .await;
-    sweep("Append::id", async |cut| {
+    sweep("Append::into_future, with an id", async |cut| {
         let before = narrow.cents("ada").await;
         let id = Uuid::now_v7();
         let app = narrow.app.clone();
@@ -47,7 +47,7 @@ async fn an_append_dropped_at_any_await_is_done_or_not_done() {
 async fn an_append_dropped_in_the_users_transaction_leaves_it_to_be_rolled_back() {
     let mut narrow = Narrow::new().await;
     let ada = account("ada");
-    sweep("App::append_in", async |cut| {
+    sweep("AppendIn::into_future", async |cut| {
         let before = narrow.cents("ada").await;
         let mut tx = narrow.db.pool().begin().await.unwrap();
         let end = cut.of(narrow.app.append_in(&mut tx, [any(&ada, CENT)])).await;

@@ -93,7 +93,7 @@ async fn dropped_looks_at_views_and_their_retirement_leave_nothing() {
         status.is_some()
     })
     .await;
-    sweep("App::view, get, at_least and fresh", async |cut| {
+    sweep("Views::get, Views::fresh, ViewsAt::get, of an app", async |cut| {
         let view = narrow.app.view::<Balance>();
         let reads = async {
             assert_eq!(view.get(&ada).await.unwrap(), None);

@@ -12,7 +12,7 @@ use crate::bank::{Account, AccountEvent, Deposit, Peek, account};
 async fn a_command_dropped_at_any_await_is_done_or_not_done() {
     let mut narrow = Narrow::new().await;
     let ada = account("ada");
-    sweep("App::execute", async |cut| {
+    sweep("Execute::into_future", async |cut| {
         let before = narrow.cents("ada").await;
         let end = cut.of(narrow.app.execute(&ada, Deposit(1))).await;
         narrow.nothing_left().await;
@@ -23,7 +23,7 @@ async fn a_command_dropped_at_any_await_is_done_or_not_done() {
         after == before + 1
     })
     .await;
-    sweep("Of::execute, with a version and a retry", async |cut| {
+    sweep("Execute::into_future, with a version and a retry", async |cut| {
         let before = narrow.cents("ada").await;
         let command = narrow.app.of::<Account>().execute(&ada, Deposit(1));
         let end = cut.of(command.expect_version(before).retry(Retry::default())).await;
@@ -44,7 +44,7 @@ async fn a_command_dropped_at_any_await_is_done_or_not_done() {
 async fn a_dropped_command_with_an_id_is_found_out_by_repeating_it() {
     let mut narrow = Narrow::new().await;
     let (ada, mut commands) = (account("ada"), 0);
-    sweep("Execute::command_id", async |cut| {
+    sweep("Execute::into_future, with an id", async |cut| {
         let key = Uuid::now_v7();
         commands += 1;
         let command = || narrow.app.execute(&ada, Deposit(1)).command_id(key);
@@ -69,7 +69,7 @@ async fn a_dropped_command_with_an_id_is_found_out_by_repeating_it() {
     let reply = command().await.unwrap().reply;
     let all = AccountEvent::Withdrawn { cents: i64::try_from(commands).unwrap() };
     narrow.app.append([any(&ada, all)]).await.unwrap();
-    sweep("Execute::command_id, of a command that was accepted before", async |cut| {
+    sweep("Execute::into_future, of a command that was accepted before", async |cut| {
         let again = cut.of(narrow.app.execute(&ada, Peek).command_id(peek)).await;
         narrow.nothing_left().await;
         assert!(narrow.app.execute(&bob, Peek).await.is_err());
@@ -83,7 +83,7 @@ async fn a_dropped_command_with_an_id_is_found_out_by_repeating_it() {
 async fn a_command_dropped_amid_conflicts_is_done_once_or_not_at_all() {
     let mut narrow = Narrow::new().await;
     let ada = account("ada");
-    sweep("App::execute, against a rival", async |cut| {
+    sweep("Execute::into_future, against a rival", async |cut| {
         let before = narrow.cents("ada").await;
         let rival = narrow.app.execute(&ada, Deposit(1));
         let rival = tokio::spawn(rival.retry(Retry::default()).into_future());

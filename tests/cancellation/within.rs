@@ -10,7 +10,7 @@ use crate::bank::{Deposit, account};
 async fn a_command_dropped_within_a_transaction_leaves_it_to_be_rolled_back() {
     let mut narrow = Narrow::new().await;
     let ada = account("ada");
-    sweep("Execute::within", async |cut| {
+    sweep("Within::into_future", async |cut| {
         let before = narrow.cents("ada").await;
         let mut tx = narrow.db.pool().begin().await.unwrap();
         let id = Uuid::now_v7();
