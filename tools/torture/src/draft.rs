@@ -75,6 +75,9 @@ fn expected(expect: Expect) -> Expected {
 }
 
 /// What an answer means for the record. Errors that no fault of ours explains are surprises.
+///
+/// It takes `EventStore::append` at its word: whatever it does not call unknown was not made, and the
+/// checker looks for it. In a transaction of the user's it is the transaction that decides.
 pub fn outcome(book: &Book, result: &Result<Appended, AppendError>) -> Outcome {
     match result {
         Ok(appended) => Outcome::Done {
@@ -90,16 +93,49 @@ pub fn outcome(book: &Book, result: &Result<Appended, AppendError>) -> Outcome {
             Outcome::Conflict { stream: book.stream(stream.as_str()), actual: *actual }
         }
         Err(AppendError::Busy { .. }) => Outcome::Failed,
-        Err(AppendError::Store(error)) => {
-            if !matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Retry | ErrorKind::Busy)
-            {
+        Err(AppendError::Store(error)) => match error.kind() {
+            // A cancelled statement, too: the cancel may come when the commit is through.
+            ErrorKind::Unavailable => Outcome::Unknown,
+            ErrorKind::Retry | ErrorKind::Busy => Outcome::Failed,
+            kind => {
                 book.surprise(format!("an append failed: {error:?}"));
+                // The one other kind that vouches for nothing.
+                if kind == ErrorKind::Internal { Outcome::Unknown } else { Outcome::Failed }
             }
-            Outcome::Unknown
-        }
+        },
         Err(error) => {
             book.surprise(format!("an append failed: {error:?}"));
             Outcome::Unknown
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use foldlog_core::Error;
+
+    use super::*;
+    use crate::recorder::Recorder;
+
+    #[test]
+    fn an_error_is_recorded_as_what_append_says_of_it() {
+        use ErrorKind as K;
+        for (kind, expected, surprises) in [
+            (K::Unavailable, Outcome::Unknown, 0),
+            (K::Retry, Outcome::Failed, 0),
+            (K::Busy, Outcome::Failed, 0),
+            (K::Setup, Outcome::Failed, 1),
+            (K::Stopped, Outcome::Failed, 1),
+            (K::Invalid, Outcome::Failed, 1),
+            (K::IdReused, Outcome::Failed, 1),
+            (K::Internal, Outcome::Unknown, 1),
+        ] {
+            let book = Book::new(Arc::new(Recorder::new()));
+            let result = Err(AppendError::Store(Error::new(kind, "no")));
+            assert_eq!(outcome(&book, &result), expected, "{kind:?}");
+            assert_eq!(book.surprises().len(), surprises, "{kind:?}");
         }
     }
 }
