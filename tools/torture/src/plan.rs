@@ -28,8 +28,6 @@ pub struct Plan {
 
 /// No fault strikes before everybody is at work.
 const CALM: Duration = Duration::from_millis(700);
-/// How often a planted bug is provoked.
-const STEP: Duration = Duration::from_millis(2_500);
 
 impl Plan {
     /// The plan of a schedule's number under the seed of a run.
@@ -62,18 +60,19 @@ impl Plan {
     #[must_use]
     pub fn against(mut self, bug: Bug) -> Self {
         self.poison = false;
-        let needed = match bug {
-            Bug::CheckpointOutside => Some(Kind::KillWorker),
-            Bug::FenceIgnored => Some(Kind::PauseWorker),
-            Bug::RetryWithoutIdempotency => Some(Kind::CutAnswer),
-            Bug::AckBeforeCommit => Some(Kind::CutCommit),
+        let provoked = match bug {
+            Bug::CheckpointOutside => Some((Kind::KillWorker, 2_500)),
+            Bug::FenceIgnored => Some((Kind::PauseWorker, 4_000)),
+            Bug::RetryWithoutIdempotency => Some((Kind::CutAnswer, 800)),
+            Bug::AckBeforeCommit => Some((Kind::TerminateBackend, 800)),
             _ => None,
         };
-        // Between those of the plan.
-        let more = (0..u32::MAX).map(|n| CALM + n * STEP).take_while(|at| *at < self.time);
-        self.strikes
-            .extend(needed.into_iter().flat_map(|kind| more.clone().map(move |at| (at, kind))));
-        self.strikes.sort_by_key(|(at, _)| *at);
+        if let Some((kind, step)) = provoked {
+            let step = Duration::from_millis(step);
+            let times = (0..u32::MAX).map(|n| CALM + n * step).take_while(|at| *at < self.time);
+            self.strikes.extend(times.map(|at| (at, kind)));
+            self.strikes.sort_by_key(|(at, _)| *at);
+        }
         self
     }
 }

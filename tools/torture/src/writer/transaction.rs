@@ -108,6 +108,7 @@ impl Writer {
                 progress.committing = true;
                 if self.bug == Some(Bug::AckBeforeCommit) {
                     progress.acknowledged = Some(self.book.recorder.now());
+                    self.dawdle().await;
                 }
                 tx.commit().await.map_err(failed)?;
                 progress.commit = Commit::Done;
