@@ -1,5 +1,8 @@
 //! Opening sessions: the hosts in order, the first that serves is taken.
 
+use std::error::Error as StdError;
+use std::fmt;
+
 use foldlog_core::{Error, ErrorKind};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, Row};
@@ -106,23 +109,31 @@ impl Endpoint {
     }
 }
 
-/// One host's error as it is; of several hosts each one's, the most telling kind first.
-fn all_failed(failures: Vec<Error>) -> Error {
-    let several = failures.len() > 1;
+/// Why a host was refused that may take writes later by itself: a standby by its promotion.
+#[derive(Debug)]
+struct TakesNoWrites;
+
+impl fmt::Display for TakesNoWrites {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the server takes no writes")
+    }
+}
+
+impl StdError for TakesNoWrites {}
+
+/// One host's error as it is; of several hosts each one's, with the most telling kind.
+fn all_failed(mut failures: Vec<Error>) -> Error {
+    if failures.len() == 1 {
+        return failures.remove(0);
+    }
     let all: Vec<String> = failures.iter().map(ToString::to_string).collect();
-    // Somebody must act on a setup error; an unavailable host may come back by itself.
-    let telling = failures.into_iter().reduce(|first, next| {
-        if first.kind() != ErrorKind::Setup && next.kind() == ErrorKind::Setup {
-            next
-        } else {
-            first
-        }
-    });
-    match telling {
-        Some(error) if several => {
-            Error::new(error.kind(), format!("no host serves: {}", all.join("; ")))
-        }
-        Some(error) => error,
+    let waits = |error: &Error| error.source().is_some_and(<dyn StdError>::is::<TakesNoWrites>);
+    // Somebody must act on a setup error; an unavailable host may come back by itself. Where it is
+    // gone, and the others only wait to be promoted, that is a failover and passes too.
+    let act = failures.iter().find(|error| error.kind() == ErrorKind::Setup && !waits(error));
+    let passes = || failures.iter().find(|error| !waits(error));
+    match act.or_else(passes).or(failures.first()) {
+        Some(error) => Error::new(error.kind(), format!("no host serves: {}", all.join("; "))),
         None => Error::new(ErrorKind::Setup, "no host is named"),
     }
 }
@@ -149,6 +160,7 @@ impl Facts {
     /// Whether foldlog can work with a server that says this.
     pub(crate) fn judge(&self, place: &str, target: Target) -> Result<(), Error> {
         let refuse = |message| Err(Error::new(ErrorKind::Setup, message));
+        let no_writes = |message| refuse(message).map_err(|error| error.with_source(TakesNoWrites));
         if self.number / 10_000 < OLDEST {
             return refuse(format!(
                 "{place} is PostgreSQL {}; foldlog needs {OLDEST} or newer: upgrade the server or \
@@ -157,13 +169,13 @@ impl Facts {
             ));
         }
         if self.standby && target != Target::Any {
-            return refuse(format!(
+            return no_writes(format!(
                 "{place} is a standby: foldlog writes, so connect to the primary (name both hosts \
                  and the one that accepts writes is chosen)"
             ));
         }
         if self.read_only && target == Target::ReadWrite {
-            return refuse(format!(
+            return no_writes(format!(
                 "{place} takes no writes (default_transaction_read_only is on): turn it off for \
                  this role or database, or connect to a server that does"
             ));
