@@ -1,12 +1,12 @@
 //! The way in: one database, its pool, and sessions outside the pool.
 
-use std::pin::pin;
+mod follow;
+
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use foldlog_core::{Error, ErrorKind};
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use sqlx::{PgConnection, PgPool, Postgres, Row};
 
 use crate::connect::{Endpoint, Opened, Target, Variables, inspect, pooler};
@@ -15,9 +15,6 @@ use crate::sqlstate;
 
 /// What the sessions of the pool are called in `pg_stat_activity`, unless the user named them.
 const APPLICATION: &str = "foldlog";
-
-/// How long the pool may be without a connection before the other hosts are asked.
-const FOLLOW_AFTER: Duration = Duration::from_secs(1);
 
 /// Any of these says that the user means a server of their own.
 const NAMES_A_SERVER: [&str; 6] =
@@ -161,55 +158,22 @@ impl Db {
         &self.inner.own_pool
     }
 
-    /// A connection of the pool for foldlog's own statements. Of several hosts it follows to the one
-    /// that takes writes: the pool by itself would wait for the one it knows to come back.
+    /// A connection of the pool for foldlog's own statements.
+    ///
+    /// Of several hosts it follows to the one that takes writes, within the pool's time: whether the
+    /// host it knew refuses connections, is silent, can't be found any more, or has become a standby or
+    /// read-only. For that the pool asks the server whenever it gives out a connection. One that is in
+    /// use while its server turns read-only is given back first: until then its writes fail (25006).
     ///
     /// # Errors
     ///
     /// No connection in the pool's time; a server that refuses the login.
     pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, Error> {
-        let mut acquiring = pin!(self.inner.own_pool.acquire());
-        let acquired = loop {
-            let follow = async {
-                tokio::time::sleep(FOLLOW_AFTER).await;
-                self.follow().await;
-            };
-            if self.inner.endpoint.hosts.len() < 2 {
-                break acquiring.await;
-            }
-            // Asked beside it, so that it keeps its place among those who wait for a connection.
-            tokio::select! {
-                biased;
-                acquired = &mut acquiring => break acquired,
-                () = follow => {}
-            }
-        };
-        acquired.map_err(|error| sqlstate::database("take a connection of the pool", error))
-    }
-
-    /// Moves the pool to the host that takes writes now, if one does.
-    async fn follow(&self) {
-        // One of those who wait asks for all.
-        let Ok(_turn) = self.inner.following.try_lock() else { return };
-        match self.inner.endpoint.open(APPLICATION).await {
-            Ok(opened) => {
-                self.lead_to(&opened.options);
-                drop(sqlx::Connection::close(opened.connection).await);
-            }
-            Err(error) => tracing::debug!(%error, "no host takes writes now"),
+        if self.inner.endpoint.hosts.len() < 2 {
+            return self.inner.own_pool.acquire().await.map_err(none_acquired);
         }
-    }
-
-    /// Moves the pool to the host of these options, if that is another one.
-    fn lead_to(&self, new: &PgConnectOptions) {
-        let old = self.inner.pool.connect_options();
-        if old.get_host() != new.get_host()
-            || old.get_port() != new.get_port()
-            || old.get_socket() != new.get_socket()
-        {
-            let name = name_of(&self.inner.endpoint);
-            self.inner.pool.set_connect_options(new.clone().application_name(name));
-        }
+        // Boxed, as the handshakes with all the hosts would make each future of ours large.
+        Box::pin(self.acquire_following()).await
     }
 
     /// A connection outside the pool that belongs to the caller, who closes it after an error or a
@@ -294,10 +258,13 @@ impl Db {
     async fn pool_after(opened: Opened, endpoint: &Endpoint) -> Result<PgPool, Error> {
         let farewell = sqlx::Connection::close(opened.connection).await;
         farewell.map_err(|error| sqlstate::database("closing the first session", error))?;
-        Ok(PgPoolOptions::new()
+        let mut pool = PgPoolOptions::new()
             .acquire_timeout(endpoint.connect_timeout.saturating_mul(3))
-            .after_release(|connection, _| Box::pin(is_clean(connection)))
-            .connect_lazy_with(opened.options))
+            .after_release(|connection, _| Box::pin(is_clean(connection)));
+        if endpoint.hosts.len() > 1 {
+            pool = follow::judging(pool, endpoint);
+        }
+        Ok(pool.connect_lazy_with(opened.options))
     }
 }
 
@@ -314,6 +281,10 @@ fn name_of(endpoint: &Endpoint) -> &str {
 async fn is_clean(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let probe = include_str!("../sql/transaction_probe.sql");
     sqlx::Executor::fetch_one(connection, sqlx::raw_sql(probe)).await?.try_get("alone")
+}
+
+fn none_acquired(error: sqlx::Error) -> Error {
+    sqlstate::database("take a connection of the pool", error)
 }
 
 /// `15.18 (Debian 15.18-0+deb12u1)` is more than people want to read.

@@ -9,6 +9,7 @@ mod cascade;
 #[cfg(target_os = "linux")]
 mod encrypted;
 mod errors;
+mod failover;
 mod listening;
 mod login;
 mod own_server;
