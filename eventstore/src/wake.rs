@@ -7,7 +7,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use foldlog_pg::{Db, Listener};
+use foldlog_core::Error;
+use foldlog_pg::{Db, Listener, database};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -55,17 +56,20 @@ impl Wake {
     /// Tells other processes: at once after a pause, and then at most every few milliseconds.
     pub(crate) async fn carry_out(&self, db: &Db, shutdown: &CancellationToken) {
         while shutdown.run_until_cancelled(self.untold.notified()).await.is_some() {
-            let told = sqlx::query(include_str!("../sql/wake_notify.sql"))
-                .bind(&self.process)
-                .execute(db.own_pool())
-                .await;
-            if let Err(error) = told {
+            if let Err(error) = self.tell(db).await {
                 tracing::debug!(%error, "other processes were not woken; they poll");
             }
             if shutdown.run_until_cancelled(tokio::time::sleep(GATHER)).await.is_none() {
                 return;
             }
         }
+    }
+
+    async fn tell(&self, db: &Db) -> Result<(), Error> {
+        let mut conn = db.acquire().await?;
+        let notify = sqlx::query(include_str!("../sql/wake_notify.sql")).bind(&self.process);
+        notify.execute(&mut *conn).await.map_err(|e| database("wake other processes", e))?;
+        Ok(())
     }
 
     /// Hears of appends of other processes.
