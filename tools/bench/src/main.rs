@@ -1,6 +1,6 @@
 //! Measures foldlog against the limit of the same machine in the same run.
 //!
-//! In reading order: [`bench`] names what is measured, each of its modules measures one thing;
+//! In reading order: [`mod@bench`] names what is measured, each of its modules measures one thing;
 //! [`plain`] is the limit, plain SQL that does the least; [`callers`] drives both sides, [`machine`]
 //! tells whether something else was at work, [`report`] says what came of it.
 #![allow(unreachable_pub, reason = "a program: its modules are private, and nothing reaches out")]

@@ -1,8 +1,8 @@
 //! The offline checker: decides from the recorded history and the final truth whether the guarantees
 //! held. It shares no code with what it checks.
 //!
-//! In reading order: [`calls`] says what each recorded call may have done; [`facts`] ties every stored
-//! event to the calls it came from, with the moments between which it came to be; [`logs`] are the
+//! In reading order: `calls` says what each recorded call may have done; `facts` ties every stored
+//! event to the calls it came from, with the moments between which it came to be; `logs` are the
 //! facts by stream. Each of the other modules decides one guarantee, or one side of it. What one
 //! can't decide, and passes, its first lines say.
 

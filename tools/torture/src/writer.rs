@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use foldlog_eventstore::{EventStore, Request};
+use foldlog_eventstore::{AppendError, Appended, EventStore, Request};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -120,7 +120,7 @@ impl Writer {
         let mut request = request.clone();
         loop {
             let (begun, seen) = (self.book.recorder.now(), self.seen);
-            let result = timeout(PATIENCE, self.store.append(&request)).await;
+            let result = timeout(PATIENCE, self.attempt(&request)).await;
             let outcome = result.map_or(Outcome::Unknown, |result| outcome(&self.book, &result));
             let unknown = outcome == Outcome::Unknown;
             if matches!(outcome, Outcome::Done { .. }) && self.rng.u8(..) < 8 {
@@ -136,6 +136,15 @@ impl Writer {
             }
             sleep(Duration::from_millis(self.rng.u64(1..200))).await;
         }
+    }
+
+    async fn attempt(&self, request: &Request) -> Result<Appended, AppendError> {
+        if self.bug != Some(Bug::RetryWithoutIdempotency) {
+            return self.store.append(request).await;
+        }
+        // Without the store's own repetitions, which are idempotent.
+        let mut conn = self.store.db().acquire().await?;
+        self.store.append_in(&mut conn, request).await
     }
 
     fn note(&mut self, draft: &Draft, begun: u64, seen: u64, outcome: Outcome) {
