@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 use std::fmt::{self, Display};
 
 use foldlog_core::{Error, ErrorKind};
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+use tokio_postgres::error::Severity;
 
 /// An error of sqlx as an [`Error`], where `what` names the act that failed ("the append").
 ///
@@ -17,7 +19,10 @@ pub fn database(what: impl Display, error: sqlx::Error) -> Error {
     let (kind, reason) = match &error {
         E::Database(cause) => {
             let code = cause.code().unwrap_or_default();
-            return answered(&what, &code, cause.message(), cause.constraint());
+            let panicked = cause
+                .try_downcast_ref::<PgDatabaseError>()
+                .is_some_and(|cause| cause.severity() == PgSeverity::Panic);
+            return answered(&what, &code, panicked, cause.message(), cause.constraint());
         }
         E::Io(cause) => (ErrorKind::Unavailable, format!("the connection failed ({cause})")),
         E::PoolTimedOut => {
@@ -46,7 +51,9 @@ pub fn database(what: impl Display, error: sqlx::Error) -> Error {
 #[expect(clippy::needless_pass_by_value, reason = "so that it fits `map_err`")]
 pub fn driver(what: impl Display, error: tokio_postgres::Error) -> Error {
     if let Some(cause) = error.as_db_error() {
-        return answered(&what, cause.code().code(), cause.message(), cause.constraint());
+        let panicked = cause.parsed_severity() == Some(Severity::Panic);
+        let code = cause.code().code();
+        return answered(&what, code, panicked, cause.message(), cause.constraint());
     }
     let cause = error.source().map(ToString::to_string).unwrap_or_default();
     Error::new(
@@ -72,8 +79,20 @@ pub fn constraint(error: &Error) -> Option<&str> {
     error.source()?.downcast_ref::<Answer>()?.constraint.as_deref()
 }
 
-fn answered(what: &dyn Display, code: &str, message: &str, constraint: Option<&str>) -> Error {
-    let (kind, remedy) = reaction(code);
+fn answered(
+    what: &dyn Display,
+    code: &str,
+    panicked: bool,
+    message: &str,
+    constraint: Option<&str>,
+) -> Error {
+    let (kind, remedy) = if panicked {
+        // The whole server broke off, perhaps while it flushed a commit: the code says why, and
+        // nothing says whether the commit will be there after the recovery.
+        (ErrorKind::Unavailable, "the server broke off and recovers; see its log")
+    } else {
+        reaction(code)
+    };
     let mut text = format!("{what}: ");
     match constraint {
         Some(constraint) => text.push_str(&format!("constraint {constraint} was violated")),
@@ -149,3 +168,16 @@ impl fmt::Debug for Answer {
 }
 
 impl StdError for Answer {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_broke_off_leaves_open_whether_it_was_done() {
+        let error = |panicked| answered(&"append", "42501", panicked, "could not fsync file", None);
+        assert_eq!(error(false).kind(), ErrorKind::Setup);
+        assert_eq!(error(true).kind(), ErrorKind::Unavailable);
+        assert_eq!(sqlstate(&error(true)), Some("42501"), "it can still be branched on");
+    }
+}
