@@ -10,6 +10,8 @@ pub use audit::Audit;
 /// How often in succession a future has to come to its end before its sweep ends: how many polls it
 /// takes varies a little from run to run.
 const ENDS: u32 = 2;
+/// How often a sweep begins again in which nothing waited.
+const PASSES_MAX: u32 = 50;
 /// More polls than any swept future needs.
 const POLLS_MAX: usize = 1_000;
 
@@ -56,7 +58,7 @@ pub async fn sweep<R>(what: &str, mut round: R)
 where
     R: AsyncFnMut(Cut) -> bool,
 {
-    let (mut ends, mut dropped, mut polls) = (0, 0, 0);
+    let (mut ends, mut dropped, mut polls, mut passes) = (0, 0, 0, 1);
     while ends < ENDS {
         let mut done = true;
         // Before the first poll there is nothing that could wake.
@@ -68,6 +70,10 @@ where
         ends = if done { ends + 1 } else { 0 };
         polls += 1;
         assert!(polls < POLLS_MAX, "{what} does not end within {POLLS_MAX} polls");
+        if ends == ENDS && dropped == 0 && passes < PASSES_MAX {
+            // Each answer was there before it was asked for: a server can be as quick as that.
+            (ends, polls, passes) = (0, 1, passes + 1);
+        }
     }
     assert!(dropped > 0, "{what} never waited: nothing was swept");
     println!("swept: {what}, dropped {dropped} times, at most {} polls", polls - 1);
