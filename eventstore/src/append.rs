@@ -16,6 +16,8 @@ use crate::store::EventStore;
 pub(crate) const LOCK_WAIT_MS: i32 = 10_000;
 /// The append function does not find a type or a category: this process remembers what was lost.
 const UNKNOWN_TYPE: &str = "FL007";
+/// A transaction with an old snapshot can't vouch for a stream's version in a new segment.
+const UNTOUCHED: &str = "FL008";
 /// How often an append of its own is repeated when the server went away or broke it off.
 const ATTEMPTS_MAX: u32 = 6;
 
@@ -168,6 +170,7 @@ impl EventStore {
         conn: &mut PgConnection,
         request: &Request,
     ) -> Result<Appended, AppendError> {
+        self.touch_streams().await?;
         let types = self.types().resolve(conn, request, false).await;
         let types = types.map_err(|error| refused(request, error))?;
         match self.call(conn, request, &types, None).await {
@@ -187,6 +190,10 @@ impl EventStore {
                 let message = "append: event types that this process remembered were lost, as in a \
                                failover, and are made again; run the transaction again";
                 Err(Error::new(ErrorKind::Retry, message).with_source(error).into())
+            }
+            Err(AppendError::Store(error)) if sqlstate(&error) == Some(UNTOUCHED) => {
+                self.touch_later(request);
+                Err(error.into())
             }
             result => result,
         }

@@ -1,6 +1,6 @@
 //! The event store, opened.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use foldlog_core::{
     Error, ErrorKind, Event, EventSet, Position, StoreId, StreamName, Tenant, Token,
@@ -26,6 +26,8 @@ struct Inner {
     db: Db,
     id: StoreId,
     types: EventTypes,
+    // Streams that a transaction of a user's could not take into a new segment.
+    untouched: Mutex<Vec<StreamName>>,
     wake: Wake,
 }
 
@@ -67,7 +69,8 @@ impl EventStore {
         let types = EventTypes::default();
         types.refresh(&mut conn, true).await?;
         sqlx::Connection::close(conn).await.map_err(|e| database("open the event store", e))?;
-        Ok(Self(Arc::new(Inner { db: db.clone(), id, types, wake: Wake::new() })))
+        let (untouched, wake) = (Mutex::default(), Wake::new());
+        Ok(Self(Arc::new(Inner { db: db.clone(), id, types, untouched, wake })))
     }
 
     /// Makes the event types of `E` known, so that no append has to.
@@ -122,6 +125,32 @@ impl EventStore {
         let mut conn = self.0.db.session("foldlog event types").await?;
         self.types().resolve(&mut conn, request, true).await?;
         sqlx::Connection::close(conn).await.map_err(|e| database("make event types known", e))
+    }
+
+    /// Streams to be touched before the next append in a user's transaction. Not at once: the
+    /// transaction that failed holds their rows until it is rolled back.
+    pub(crate) fn touch_later(&self, request: &Request) {
+        let names = request.streams.iter().map(|part| part.name.clone());
+        self.0.untouched.lock().unwrap_or_else(PoisonError::into_inner).extend(names);
+    }
+
+    /// Brings the rows of those streams up to date, so that a transaction with an old snapshot sees
+    /// where they end.
+    pub(crate) async fn touch_streams(&self) -> Result<(), Error> {
+        let take = || {
+            let mut names = self.0.untouched.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *names)
+        };
+        for name in take() {
+            let mut conn = self.acquire().await?;
+            sqlx::query(include_str!("../sql/stream_touch.sql"))
+                .bind(name.tenant().as_str())
+                .bind(vec![name.as_str()])
+                .execute(&mut *conn)
+                .await
+                .map_err(|e| database("bring the row of a stream up to date", e))?;
+        }
+        Ok(())
     }
 
     /// The receipt of a request of a tenant, if it was made.

@@ -128,3 +128,71 @@ async fn a_maker_that_waited_for_another_makes_nothing_twice() {
     assert_eq!(waiting.await.unwrap(), 0, "everything was made while it waited");
     assert_eq!(number(&mut first, SEGMENTS).await, 5);
 }
+
+/// Runs an append in transactions at repeatable read until one commits it.
+async fn append_at_repeatable_read(bench: &Bench, session: &mut PgConnection, stream: &str) -> u32 {
+    for attempt in 1..=4 {
+        run(session, "begin isolation level repeatable read; select 1 from foldlog.stream").await;
+        match bench.store.append_in(session, &request([noted(stream, Any, 9)])).await {
+            Ok(_) => {
+                run(session, "commit").await;
+                return attempt;
+            }
+            Err(error) => {
+                assert_eq!(failure(Err(error)).kind(), ErrorKind::Retry);
+                run(session, "rollback").await;
+            }
+        }
+    }
+    panic!("it does not come to an end");
+}
+
+#[tokio::test]
+async fn an_old_snapshot_takes_no_stream_into_a_new_segment_before_its_end_is_known() {
+    let (bench, mut session) = bench().await;
+    bench.append("note-a", Any, 1).await;
+    bench.append("note-a", Any, 2).await;
+    run(&mut session, "begin isolation level repeatable read; select 1 from foldlog.stream").await;
+    // Position 3, which the snapshot does not show, in a segment that the row already names. The next
+    // one is in another, whose index of versions knows nothing of it.
+    bench.append("note-a", Any, 3).await;
+    let late = bench.store.append_in(&mut session, &request([noted("note-a", Any, 4)])).await;
+    assert_eq!(failure(late).kind(), ErrorKind::Retry);
+    run(&mut session, "rollback").await;
+    assert!(append_at_repeatable_read(&bench, &mut session, "note-a").await <= 3);
+    assert_eq!(bench.stream("note-a").await.iter().map(|e| e.0).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!(bench.all().await.len(), 4);
+}
+
+#[tokio::test]
+async fn at_repeatable_read_a_rival_in_the_same_segment_is_found_by_the_index_of_versions() {
+    let bench = Bench::new().await;
+    bench.append("note-a", Any, 1).await;
+    let mut session = bench.session().await;
+    run(&mut session, "begin isolation level repeatable read; select 1 from foldlog.stream").await;
+    bench.append("note-a", Any, 2).await;
+    let late = bench.store.append_in(&mut session, &request([noted("note-a", Any, 3)])).await;
+    assert_eq!(failure(late).kind(), ErrorKind::Retry);
+    run(&mut session, "rollback").await;
+    assert_eq!(append_at_repeatable_read(&bench, &mut session, "note-a").await, 1);
+    assert_eq!(bench.stream("note-a").await.iter().map(|e| e.0).collect::<Vec<_>>(), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn the_row_of_a_stream_is_written_once_for_each_segment_that_it_enters() {
+    let (bench, mut session) = bench().await;
+    let written = "select known_position from foldlog.stream where name = 'note-a'";
+    let mut rows = Vec::new();
+    for n in 1..=9 {
+        bench.append("note-a", Any, n).await;
+        rows.push(number(&mut session, written).await);
+    }
+    // Segments begin at 4 and 8; before the first one it stands where the sequence stood.
+    assert_eq!(rows, [0, 0, 0, 4, 4, 4, 4, 8, 8]);
+    let mut update = bench.begun().await;
+    run(&mut update, "select from foldlog.stream_touch_1('', '{note-a, note-missing}')").await;
+    run(&mut update, "commit").await;
+    assert_eq!(number(&mut session, written).await, 9);
+    bench.append("note-a", Any, 10).await;
+    assert_eq!(bench.stream("note-a").await.len(), 10);
+}

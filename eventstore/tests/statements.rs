@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use crate::support::database;
 
 /// Name, parameters, columns.
-const GOLDEN: [(&str, &str, &str); 7] = [
+const GOLDEN: [(&str, &str, &str); 8] = [
     (
         "all_read",
         "int8 int4 int8 int4 int4 _text _text",
@@ -37,6 +37,7 @@ const GOLDEN: [(&str, &str, &str); 7] = [
         "position:int8 version:int8 tenant:text stream:text event_id:uuid type_id:int4 \
          payload:json metadata:json recorded_us:int8",
     ),
+    ("stream_touch", "text _text", ""),
     ("wake_notify", "text", "pg_notify:void"),
 ];
 

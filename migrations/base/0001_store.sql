@@ -13,6 +13,14 @@ create table foldlog.store (
 create unique index store_is_one on foldlog.store ((true));
 insert into foldlog.store (number, id) values (1, gen_random_uuid());
 
+-- The store's number as a constant: it is in every lock key.
+do $$
+begin
+    execute format(
+        'create function foldlog.store_number() returns integer language sql immutable return %s',
+        (select s.number from foldlog.store s));
+end $$;
+
 -- A log draws its positions from a sequence of its own. Its table is partitioned by position into
 -- segments of a fixed width; segment k holds the positions from k * width up to (k + 1) * width.
 create table foldlog.log (

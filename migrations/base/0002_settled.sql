@@ -32,18 +32,16 @@ declare
     setting constant text := 'foldlog.bound_' || of_log;
     hint constant text := current_setting(setting, true);
     xid constant text := pg_current_xact_id()::text;
-    the_store integer;
+    the_sequence text;
     bound bigint;
 begin
-    select s.number, pg_sequence_last_value(l.position_sequence::regclass)
-    into strict the_store, bound
-    from foldlog.log l, foldlog.store s where l.number = of_log;
+    select l.position_sequence into strict the_sequence from foldlog.log l where l.number = of_log;
     -- Null before the first position, and to a role without the privilege.
-    bound := coalesce(bound, foldlog.log_last(of_log));
+    bound := coalesce(pg_sequence_last_value(the_sequence::regclass), foldlog.log_last(of_log));
     if hint ~ '^[0-9]{1,20}:[0-9]{1,13}$' and split_part(hint, ':', 1) = xid then
         bound := least(bound, split_part(hint, ':', 2)::bigint);
     end if;
-    perform pg_advisory_xact_lock_shared(foldlog.lock_key(the_store, of_log, bound));
+    perform pg_advisory_xact_lock_shared(foldlog.lock_key(foldlog.store_number(), of_log, bound));
     perform set_config(setting, xid || ':' || bound, true);
     return bound;
 end $$;
@@ -71,7 +69,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     prefix constant bigint :=
-        foldlog.lock_key((select s.number from foldlog.store s), of_log, 0) >> 44;
+        foldlog.lock_key(foldlog.store_number(), of_log, 0) >> 44;
     last_drawn bigint;
     lowest bigint;
 begin
@@ -120,8 +118,7 @@ begin atomic
     left join pg_prepared_xacts p on p.transaction = t.transactionid
     where l.locktype = 'advisory' and l.objsubid = 1 and l.granted and l.mode = 'ShareLock'
         and l.database = (select d.oid from pg_database d where d.datname = current_database())
-        and l.classid::bigint >> 12 = (
-            select foldlog.lock_key(s.number, of_log, 0) >> 44 from foldlog.store s)
+        and l.classid::bigint >> 12 = foldlog.lock_key(foldlog.store_number(), of_log, 0) >> 44
     order by 1, 2, 3
     limit 1;
 end;

@@ -21,7 +21,7 @@ begin
         return 0;
     end if;
     perform pg_advisory_xact_lock(
-        foldlog.lock_key((select s.number from foldlog.store s), 4092, of_log));
+        foldlog.lock_key(foldlog.store_number(), 4092, of_log));
     -- Another may have made them while we waited. The catalog's rows say so, in a snapshot taken now;
     -- its cache, asked above, still says that they are missing.
     for k in current_segment .. current_segment + 2 loop

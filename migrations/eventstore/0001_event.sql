@@ -17,8 +17,11 @@ create table foldlog.event_type (
     unique (category_id, name, schema_version)
 );
 
--- A stream's row is its lock and knows where its events stand. Only columns without an index change,
--- and the fill factor leaves room, so that updates stay on their page.
+-- A stream's row is its lock. It does not count: a row that each append updated would leave a dead
+-- one behind each time, and under a snapshot that stays open those are never cleared away. It knows the
+-- stream as it was when the row was last written, and that all events since are in the segment of
+-- known_position, whose index of versions knows the rest: an append that enters a later segment
+-- writes the row (docs/decisions/0011-stream-row.md).
 create table foldlog.stream (
     id bigint generated always as identity primary key,
     tenant text collate "C" not null check (octet_length(tenant) <= 255),
@@ -28,13 +31,14 @@ create table foldlog.stream (
     category_id integer not null,
     slice smallint not null check (slice between 0 and 1023),
     state smallint not null default 0,
-    version bigint not null default 0,
+    known_version bigint not null default 0,
+    known_position bigint not null,
     first_version bigint not null default 1,
-    first_position bigint,
-    last_position bigint not null default 0,
+    -- None of its events is at a lower one.
+    first_position bigint not null,
     created_at timestamptz not null default now(),
     unique (tenant, name)
-) with (fillfactor = 70);
+);
 
 create sequence foldlog.event_position as bigint start 1 increment 1 cache 1 no cycle;
 
@@ -88,6 +92,14 @@ values (
     coalesce(nullif(current_setting('foldlog.event_segment_width', true), ''), '67108864')::bigint
 );
 select foldlog.segment_ensure_1(0);
+
+-- The width of segments as a constant: each append computes with it.
+do $$
+begin
+    execute format(
+        'create function foldlog.event_segment_width() returns bigint language sql immutable'
+        ' return %s::bigint', (select l.segment_width from foldlog.log l where l.number = 0));
+end $$;
 
 -- The ids of event types, made if they are missing. What an open transaction is making is waited
 -- for; wait_ms bounds each wait (SQLSTATE 55P03 after it), null leaves lock_timeout alone. Processes

@@ -1,4 +1,5 @@
--- The parts of append_1 that most calls pass by.
+-- The parts of append_1. They run under its settings: a search path that is pinned, and plans that
+-- hold for any arguments.
 
 -- Refuses arguments that don't fit each other.
 create function foldlog.append_check(
@@ -7,7 +8,7 @@ create function foldlog.append_check(
     event_stream integer[], event_id uuid[], event_type integer[],
     event_payload text[], event_metadata text[]
 ) returns void
-language plpgsql immutable set search_path = pg_catalog, pg_temp
+language plpgsql immutable
 as $$
 declare
     requests constant integer := coalesce(cardinality(request_tenant), 0);
@@ -86,25 +87,348 @@ begin
     end if;
 end $$;
 
--- Makes the rows of streams that have none. The buckets' locks are held to the end of the
--- transaction: who only tries to create a stream must be able to see that another is about to.
-create function foldlog.stream_create(
-    request_tenant text[], stream_request integer[], stream_name text[], stream_expected bigint[]
-) returns void
-language plpgsql volatile set search_path = pg_catalog, pg_temp
+-- One event for one stream at an exact version, without a receipt: the same statements with fewer
+-- arrays. No row if the call needs append_1 in full: a stream that is missing, busy or at another
+-- version, or arguments that don't fit.
+create function foldlog.append_one(
+    tries boolean, request_tenant text[], stream_request integer[], stream_name text[],
+    stream_expected bigint[], event_stream integer[], event_id uuid[], event_type integer[],
+    event_payload text[], event_metadata text[]
+) returns table (
+    request integer, stream integer, outcome smallint,
+    version bigint, first_position bigint, last_position bigint, reply json
+)
+language plpgsql volatile
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
 as $$
+#variable_conflict use_column
+declare
+    width constant bigint := foldlog.event_segment_width();
+    the_stream record;
+    the_end record;
+    low bigint;
+    high bigint;
+    bound bigint;
+    next_version bigint;
+    drawn bigint;
 begin
+    if stream_request <> '{1}' or event_stream <> '{1}' or cardinality(request_tenant) <> 1
+        or cardinality(event_type) <> 1 or cardinality(event_payload) <> 1
+        or cardinality(event_metadata) <> 1
+    then
+        return;
+    end if;
+    if tries then
+        select s.id, s.known_version, s.known_position, s.slice, s.category_id into the_stream
+        from foldlog.stream s where s.tenant = request_tenant[1] and s.name = stream_name[1]
+        for no key update skip locked;
+    else
+        select s.id, s.known_version, s.known_position, s.slice, s.category_id into the_stream
+        from foldlog.stream s where s.tenant = request_tenant[1] and s.name = stream_name[1]
+        for no key update;
+    end if;
+    low := the_stream.known_position / width * width;
+    high := low + width;
+    select e.version, e.position into the_end
+    from foldlog.event e
+    where e.stream_id = the_stream.id and e.position >= low and e.position < high
+    order by e.version desc
+    limit 1;
+    if stream_expected[1] is distinct from coalesce(the_end.version, the_stream.known_version) then
+        return;
+    end if;
+    next_version := stream_expected[1] + 1;
+    bound := foldlog.bound_1(0);
+    insert into foldlog.event (
+        position, stream_id, version, recorded_at, event_id, type_id, slice, payload, metadata)
+    select nextval('foldlog.event_position'), the_stream.id, next_version, clock_timestamp(),
+        event_id[1], t.id, the_stream.slice, event_payload[1]::json, event_metadata[1]::json
+    from foldlog.event_type t
+    where t.id = event_type[1] and t.category_id = the_stream.category_id
+    returning position into drawn;
+    if drawn is null then
+        perform foldlog.raise_unknown_type();
+    elsif drawn <= greatest(bound, the_end.position) then
+        perform foldlog.raise_drawn_again(drawn, bound, the_end.position);
+    end if;
+    if drawn >= high then
+        update foldlog.stream s
+        set known_version = next_version, known_position = drawn
+        where s.id = the_stream.id;
+    end if;
+    return query select 1, 1, 0::smallint, next_version, drawn, drawn, null::json;
+end $$;
+
+-- Locks the rows of streams by tenant and name, and answers them: those that are there, or only those
+-- that nobody else holds.
+create function foldlog.stream_lock(
+    tries boolean, request_tenant text[], stream_request integer[], stream_name text[]
+) returns table (
+    entry integer, id bigint, known_version bigint, known_position bigint, slice smallint,
+    category_id integer
+)
+language plpgsql volatile
+as $$
+#variable_conflict use_column
+begin
+    if tries then
+        return query
+        select w.entry::integer, s.id, s.known_version, s.known_position, s.slice, s.category_id
+        from unnest(stream_request, stream_name) with ordinality w(request, name, entry)
+        join foldlog.stream s on s.tenant = request_tenant[w.request] and s.name = w.name
+        order by s.tenant, s.name
+        for no key update of s skip locked;
+    else
+        return query
+        select w.entry::integer, s.id, s.known_version, s.known_position, s.slice, s.category_id
+        from unnest(stream_request, stream_name) with ordinality w(request, name, entry)
+        join foldlog.stream s on s.tenant = request_tenant[w.request] and s.name = w.name
+        order by s.tenant, s.name
+        for no key update of s;
+    end if;
+end $$;
+
+-- Where streams end, whose rows are locked: the version of each, and the highest of their positions.
+-- A row names the segment of the stream's last events, whose index of versions knows the last one.
+-- Sorting is off so that this index is asked, however few events a stream is thought to have.
+create function foldlog.stream_ends(
+    row_id bigint[], known_version bigint[], known_position bigint[], width bigint,
+    out versions bigint[], out last_position bigint
+)
+language plpgsql volatile
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+    -- Most streams are in the segment of the latest: asked for as a constant, the others are pruned
+    -- once, and not for each stream.
+    low constant bigint := (
+        select max(k.position) from unnest(known_position) k(position)) / width * width;
+    has_old boolean;
+begin
+    select array_agg(coalesce(v.version, w.version)), coalesce(max(v.position), 0),
+        bool_or(v.version is null and w.position < low and w.id <> 0)
+    into versions, last_position, has_old
+    from unnest(row_id, known_version, known_position) w(id, version, position)
+    left join lateral (
+        select e.version, e.position from foldlog.event e
+        where e.stream_id = w.id and e.position >= low and e.position < low + width
+        order by e.version desc
+        limit 1
+    ) v on true;
+    if has_old then
+        select array_agg(greatest(v.version, w.version)), greatest(last_position, max(v.position))
+        into versions, last_position
+        from unnest(row_id, versions, known_position) w(id, version, position)
+        left join lateral (
+            select e.version, e.position from foldlog.event e
+            where e.stream_id = w.id and e.position >= w.position / width * width
+                and e.position < w.position / width * width + width
+            order by e.version desc
+            limit 1
+        ) v on true;
+    end if;
+end $$;
+
+-- Which requests are busy, of a call that waits for nobody: 4 for each of their streams, 0 for the
+-- others. A row that is not locked is another's, or about to be made by another, or missing.
+create function foldlog.append_busy_streams(
+    request_tenant text[], stream_request integer[], stream_name text[], stream_expected bigint[],
+    row_id bigint[]
+) returns smallint[]
+language sql volatile
+begin atomic
+    with busy as (
+        select distinct w.request
+        from unnest(stream_request, stream_name, stream_expected, row_id)
+            w(request, name, expected, id)
+        where w.id = 0 and (w.expected in (-2, 0) or exists (
+            select from foldlog.stream s
+            where s.tenant = request_tenant[w.request] and s.name = w.name))
+    )
+    select array_agg(case when b.request is null then 0 else 4 end::smallint order by w.entry)
+    from unnest(stream_request) with ordinality w(request, entry)
+    left join busy b on b.request = w.request;
+end;
+
+-- Locks the ids of requests, in the order of their keys, and answers the results: 4 for the streams
+-- of a request whose id another holds.
+create function foldlog.receipt_lock(
+    tries boolean, request_tenant text[], request_id uuid[], stream_request integer[],
+    result smallint[]
+) returns smallint[]
+language plpgsql volatile
+as $$
+declare
+    store constant integer := foldlog.store_number();
+    held integer[];
+begin
+    if tries then
+        held := array(
+            select r.request::integer
+            from unnest(request_tenant, request_id) with ordinality r(tenant, id, request)
+            where r.id is not null and not pg_try_advisory_xact_lock(foldlog.lock_key(
+                store, 4093, uuid_hash_extended(r.id, hashtextextended(r.tenant, 0)))));
+        if held = '{}' then
+            return result;
+        end if;
+        return array(
+            select case when w.request = any (held) then 4 else w.result end::smallint
+            from unnest(stream_request, result) with ordinality w(request, result, entry)
+            order by w.entry);
+    end if;
     perform pg_advisory_xact_lock(k.key)
     from (
         select distinct foldlog.lock_key(
-            (select s.number from foldlog.store s), 4094,
-            foldlog.lock_bucket(request_tenant[w.request], w.name)) as key
+            store, 4093, uuid_hash_extended(r.id, hashtextextended(r.tenant, 0))) as key
+        from unnest(request_tenant, request_id) r(tenant, id)
+        where r.id is not null
+        order by 1
+    ) k;
+    return result;
+end $$;
+
+-- The rows of events at the positions drawn for them.
+create function foldlog.event_write(
+    pending integer, row_id bigint[], row_slice smallint[], row_category integer[],
+    event_stream integer[], event_position bigint[], event_version bigint[], event_id uuid[],
+    event_type integer[], event_payload text[], event_metadata text[]
+) returns void
+language plpgsql volatile
+as $$
+declare
+    inserted integer;
+begin
+    insert into foldlog.event (
+        position, stream_id, version, recorded_at, event_id, type_id, slice, payload, metadata)
+    select e.position, row_id[e.entry], e.version, clock_timestamp(), e.id, e.type,
+        row_slice[e.entry], e.payload::json, e.metadata::json
+    from unnest(event_stream, event_position, event_version, event_id, event_type, event_payload,
+        event_metadata) e(entry, position, version, id, type, payload, metadata)
+    join foldlog.event_type t on t.id = e.type and t.category_id = row_category[e.entry]
+    where e.position > 0;
+    get diagnostics inserted = row_count;
+    if inserted <> pending then
+        perform foldlog.raise_unknown_type();
+    end if;
+end $$;
+
+-- An event that no reader could decode, or that readers of its category would pass over.
+create function foldlog.raise_unknown_type() returns void
+language plpgsql volatile
+as $$
+begin
+    raise exception 'an event type does not exist, or is not of its stream''s category'
+        using errcode = 'FL007',
+              hint = 'Register it: foldlog.event_type_register_1 answers its id. One that was '
+                  'lost in a failover is registered again when foldlog repeats the append.';
+end $$;
+
+-- A position that is not beyond what it must follow.
+create function foldlog.raise_drawn_again(drawn bigint, bound bigint, last_position bigint)
+returns void
+language plpgsql volatile
+as $$
+begin
+    raise exception 'position % was drawn again: bound %, last position of the streams %',
+        drawn, bound, last_position
+        using errcode = 'FL004',
+              hint = 'The sequence foldlog.event_position was reset or changed.';
+end $$;
+
+-- Tells the rows of streams that their last events are in a later segment now.
+create function foldlog.stream_move(
+    old_snapshot boolean, width bigint, row_id bigint[], row_position bigint[], result smallint[],
+    result_version bigint[], result_last bigint[]
+) returns void
+language plpgsql volatile
+as $$
+begin
+    update foldlog.stream s
+    set known_version = g.version, known_position = g.position
+    from (
+        select r.id, max(r.version) as version, max(r.last) as position
+        from unnest(row_id, row_position, result, result_version, result_last)
+            r(id, position, result, version, last)
+        where r.result = 0 and r.last / width > r.position / width
+        group by r.id
+    ) g
+    where s.id = g.id;
+    -- Nothing vouches for the version then: what the snapshot does not show may be in the segment
+    -- that the row named, where no index compares it with what was written now.
+    if found and old_snapshot then
+        raise exception 'a stream enters a new segment, and this transaction''s snapshot may not '
+            'show its last events'
+            using errcode = 'FL008',
+                  hint = 'Call foldlog.stream_touch_1 for the streams outside of the transaction, '
+                      'and run it again.';
+    end if;
+end $$;
+
+-- Brings the rows of streams up to date: their versions, and the segment of what follows. Only those
+-- that nobody else holds.
+create function foldlog.stream_touch_1(in_tenant text, of_names text[]) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+    rows record;
+    the_versions bigint[];
+    settled_below constant bigint := foldlog.log_last(0);
+begin
+    select array_agg(l.id) as ids, array_agg(l.known_version) as versions,
+        array_agg(l.known_position) as positions
+    into rows
+    from foldlog.stream_lock(
+        true, array[in_tenant], array_fill(1, array[cardinality(of_names)]), of_names) l;
+    if rows.ids is null then
+        return;
+    end if;
+    select e.versions into the_versions
+    from foldlog.stream_ends(
+        rows.ids, rows.versions, rows.positions, foldlog.event_segment_width()) e;
+    update foldlog.stream s
+    set known_version = e.version, known_position = greatest(s.known_position, settled_below)
+    from unnest(rows.ids, the_versions) e(id, version)
+    where s.id = e.id;
+end $$;
+
+-- Makes the rows of streams that have none. The buckets' locks are held to the end of the
+-- transaction: who only tries to create a stream must be able to see that another is about to. A
+-- call that waits for nobody leaves out the streams of buckets that others hold.
+create function foldlog.stream_create(
+    tries boolean, request_tenant text[], stream_request integer[], stream_name text[],
+    stream_expected bigint[]
+) returns void
+language plpgsql volatile
+as $$
+declare
+    store constant integer := foldlog.store_number();
+    lowest constant bigint := foldlog.log_last(0);
+    buckets bigint[] := array(
+        select distinct foldlog.lock_bucket(request_tenant[w.request], w.name) as bucket
         from unnest(stream_request, stream_name, stream_expected) w(request, name, expected)
         where w.expected in (-2, 0) and not exists (
             select from foldlog.stream s
             where s.tenant = request_tenant[w.request] and s.name = w.name)
-        order by 1
-    ) k;
+        order by bucket);
+begin
+    if tries then
+        buckets := array(
+            select b.bucket from unnest(buckets) b(bucket)
+            where pg_try_advisory_xact_lock(foldlog.lock_key(store, 4094, b.bucket)));
+    else
+        perform pg_advisory_xact_lock(foldlog.lock_key(store, 4094, b.bucket))
+        from unnest(buckets) b(bucket);
+    end if;
     if exists (
         select from unnest(stream_name) w(name)
         where not exists (
@@ -114,15 +438,16 @@ begin
             using errcode = 'FL007',
                   hint = 'Register it with the types of its events: foldlog.event_type_register_1.';
     end if;
-    insert into foldlog.stream (tenant, name, category_id, slice)
-    select m.tenant, m.name, c.id, foldlog.slice_of(m.name)
+    insert into foldlog.stream (
+        tenant, name, category_id, slice, known_position, first_position)
+    select m.tenant, m.name, c.id, foldlog.slice_of(m.name), lowest, lowest
     from (
         select distinct request_tenant[w.request] as tenant, w.name
         from unnest(stream_request, stream_name, stream_expected) w(request, name, expected)
         where w.expected in (-2, 0)
     ) m
     join foldlog.category c on c.name = split_part(m.name, '-', 1)
-    where not exists (
+    where foldlog.lock_bucket(m.tenant, m.name) = any (buckets) and not exists (
         select from foldlog.stream s where s.tenant = m.tenant and s.name = m.name)
     order by m.tenant, m.name
     on conflict (tenant, name) do nothing;
@@ -137,9 +462,7 @@ create function foldlog.append_judge(
     inout result smallint[], inout version bigint[],
     inout first_position bigint[], inout last_position bigint[]
 )
-language plpgsql volatile set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
+language plpgsql volatile
 as $$
 #variable_conflict use_column
 declare

@@ -71,17 +71,35 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare
+    width constant bigint := foldlog.event_segment_width();
     the_stream foldlog.stream;
+    low bigint;
+    high bigint;
+    last_version bigint;
+    last_position bigint;
 begin
     select s.* into the_stream from foldlog.stream s
     where s.tenant = in_tenant and s.name = of_stream;
+    -- Its last events are in the segment of known_position.
+    low := the_stream.known_position / width * width;
+    high := low + width;
+    select e.version, e.position into last_version, last_position from foldlog.event e
+    where e.stream_id = the_stream.id and e.position >= low and e.position < high
+    order by e.version desc
+    limit 1;
+    last_version := coalesce(last_version, the_stream.known_version, 0);
+    last_position := case last_version
+        when 0 then 0 else coalesce(last_position, the_stream.known_position) end;
     return query
-    select coalesce(the_stream.last_position, 0), coalesce(the_stream.version, 0), null::text,
-        null::text, null::uuid, null::integer, null::json, null::json, null::timestamptz;
-    if the_stream.version > after_version and the_stream.last_position > after_position then
+    select last_position, last_version, null::text, null::text, null::uuid, null::integer,
+        null::json, null::json, null::timestamptz;
+    if last_version > after_version and last_position > after_position then
         return query
         select e.position, e.version, the_stream.tenant, the_stream.name, e.event_id, e.type_id,
             e.payload, e.metadata, e.recorded_at
@@ -89,7 +107,7 @@ begin
         where e.stream_id = the_stream.id and e.version > after_version
             and e.position > after_position
             and e.position >= the_stream.first_position
-            and e.position <= the_stream.last_position
+            and e.position < high
         order by e.version
         limit events_max;
     end if;

@@ -134,8 +134,8 @@ fn reaction(code: &str) -> (ErrorKind, &'static str) {
         }
         "FL004" => (K::Internal, "keep the server's log and report it"),
         "FL005" | "FL006" => (K::Invalid, ""),
-        // Whoever appends forgets the types it knew, and makes them again.
-        "FL007" => (K::Retry, ""),
+        // Whoever appends forgets the types it knew, and makes them again; or touches the streams.
+        "FL007" | "FL008" => (K::Retry, ""),
         // No connection, no resources, trouble outside of PostgreSQL: all of it may pass.
         _ if ["08", "53", "58"].iter().any(|class| code.starts_with(class)) => (K::Unavailable, ""),
         _ => (K::Internal, ""),

@@ -3,7 +3,7 @@
 -- Nobody else may draw positions or make these streams meanwhile.
 with filled as (
     insert into foldlog.stream (
-        tenant, name, category_id, slice, version, first_position, last_position)
+        tenant, name, category_id, slice, known_version, first_position, known_position)
     select '', 'account-' || n.account, c.id, foldlog.slice_of('account-' || n.account), $3::bigint,
         $4::bigint + 1 + n.account - $1::bigint,
         $4::bigint + 1 + n.account - $1::bigint + ($3::bigint - 1) * $2::bigint

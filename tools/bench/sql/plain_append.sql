@@ -10,6 +10,6 @@ with appended as (
     returning position, stream_id, version
 )
 update plain.stream s
-set version = a.version, last_position = a.position
+set known_version = a.version, known_position = a.position
 from appended a
 where s.id = a.stream_id

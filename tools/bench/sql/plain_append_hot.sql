@@ -15,6 +15,6 @@ with appended as (
     from appended a
 )
 update plain.stream s
-set version = a.version, last_position = a.position
+set known_version = a.version, known_position = a.position
 from (select max(a.version), max(a.position) from appended a) a(version, position)
 where s.id = $1::bigint

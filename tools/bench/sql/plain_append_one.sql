@@ -8,6 +8,6 @@ with appended as (
     returning position
 )
 update plain.stream s
-set version = $2::bigint, last_position = a.position
+set known_version = $2::bigint, known_position = a.position
 from appended a
 where s.id = $1::bigint

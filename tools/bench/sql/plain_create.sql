@@ -8,7 +8,7 @@ create sequence plain.event_position as bigint start 1 increment 1 cache 1 no cy
 -- The number of an account is the number of its row here: to look names up is not the limit's work.
 insert into plain.stream overriding system value
 select split_part(s.name, '-', 2)::bigint, s.tenant, s.name, s.category_id, s.slice, s.state,
-    s.version, s.first_version, s.first_position, s.last_position, s.created_at
+    s.known_version, s.known_position, s.first_version, s.first_position, s.created_at
 from foldlog.stream s;
 insert into plain.event
 select e.position, split_part(s.name, '-', 2)::bigint, e.version, e.recorded_at, e.event_id,

@@ -1,13 +1,14 @@
--- store_check: how many events there are, and how many streams whose row is not what its events say.
+-- store_check: how many events there are, and how many streams whose row does not fit its events: what
+-- the row does not know must be in the segment that it names, and versions have no gaps.
 select coalesce(sum(c.events), 0)::bigint,
-    count(*) filter (where s.version <> coalesce(c.events, 0)
-        or s.version <> coalesce(c.version, 0)
-        or s.last_position <> coalesce(c.last_position, 0)
-        or s.first_position is distinct from c.first_position)
-from foldlog.stream s
-left join (
-    select e.stream_id, count(*) as events, max(e.version) as version,
-        min(e.position) as first_position, max(e.position) as last_position
-    from foldlog.event e
-    group by e.stream_id
-) c on c.stream_id = s.id
+    count(*) filter (where c.events <> c.version or c.known_version > c.version
+        or c.first_position > c.lowest or c.elsewhere)
+from (
+    select s.known_version, s.first_position, count(e.position) as events,
+        coalesce(max(e.version), 0) as version, min(e.position) as lowest,
+        bool_or(e.version > s.known_version and e.position / foldlog.event_segment_width()
+            <> s.known_position / foldlog.event_segment_width()) as elsewhere
+    from foldlog.stream s
+    left join foldlog.event e on e.stream_id = s.id
+    group by s.id
+) c

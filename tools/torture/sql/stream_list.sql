@@ -1,3 +1,4 @@
 -- stream_list: the streams that were appended to last.
 -- parameters: $1 how many. locks: none. index: none.
-select s.id from foldlog.stream s order by s.last_position desc limit $1
+select distinct e.stream_id
+from (select v.stream_id from foldlog.event v order by v.position desc limit $1) e

@@ -14,7 +14,7 @@ begin
         bound := bound + 31;
     end if;
     perform pg_advisory_xact_lock_shared(
-        foldlog.lock_key((select s.number from foldlog.store s), of_log, bound));
+        foldlog.lock_key(foldlog.store_number(), of_log, bound));
     perform set_config('foldlog.bound_' || of_log, pg_current_xact_id()::text || ':' || bound, true);
     return bound;
 end $$;
@@ -25,9 +25,9 @@ declare
 begin
     select pg_get_functiondef(p.oid) into strict source
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-    where n.nspname = 'foldlog' and p.proname = 'append_1';
-    if position('if drawn <= greatest(bound, last_position) then' in source) = 0 then
+    where n.nspname = 'foldlog' and p.proname = 'raise_drawn_again';
+    if position('raise exception' in source) = 0 then
         raise exception 'the raise to take out is not there';
     end if;
-    execute replace(source, 'if drawn <= greatest(bound, last_position) then', 'if false then');
+    execute regexp_replace(source, 'raise exception.*?;', 'null;');
 end $$;
