@@ -3,7 +3,7 @@
 //! In reading order: a [`Key`] names a [`StreamName`]; an [`Event`] is appended to a stream and read
 //! back as [`Recorded`]; a [`Decider`] folds a stream to a state and turns commands into events; a
 //! [`View`] folds events to rows; a [`Source`] delivers settled events by [`Position`]; a [`Token`]
-//! carries a position to where it is needed.
+//! carries a position to where it is needed. [`given`] tests deciders.
 //!
 //! Most programs depend on `foldlog`, which re-exports all of it.
 
@@ -11,6 +11,7 @@ mod decider;
 mod distinct;
 mod error;
 mod event;
+pub mod given;
 mod key;
 mod metadata;
 mod position;
