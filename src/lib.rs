@@ -12,6 +12,7 @@
 //! - `Execute::command_id` makes a repeated command answer its first reply;
 //! - `App::append` puts events into several streams at once, without a command;
 //! - `App::load` gives the state of one stream;
+//! - `App::export` takes a stored stream out as a fixture for a test; see [`testing`];
 //! - `App::view` reads a [`View`](trait@View), rows [`Fold`]ed from events by workers that the app
 //!   runs: as they are, at least as new as a token, or exact.
 //!
@@ -37,6 +38,8 @@ mod app;
 mod append;
 #[cfg(feature = "eventstore")]
 mod execute;
+#[cfg(feature = "eventstore")]
+mod export;
 #[cfg(feature = "eventstore")]
 mod loaded;
 #[cfg(feature = "eventstore")]
@@ -98,6 +101,17 @@ pub mod prelude {
     pub use crate::{Batch, BoxError, Projection, ReadError, Why};
 }
 
+/// Given, when, then: tests of aggregates without a database.
+///
+/// [`given`](testing::given) takes the events of a stream,
+/// [`Given::when`](testing::Given::when) lets the aggregate decide on a command, and
+/// [`When`](testing::When) says what must have come of it.
+pub mod testing {
+    pub use foldlog_core::given::{
+        Fixture, Given, When, given, given_fixture, given_id, round_trips, snapshots_agree,
+    };
+}
+
 /// What the derives name. Not part of the public interface.
 #[doc(hidden)]
 pub mod __private {
@@ -109,3 +123,8 @@ pub mod __private {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So are those of the chapter on tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/testing.md")]
+struct Testing;

@@ -7,6 +7,7 @@ mod bank;
 mod cancellation;
 mod commands;
 mod conflicts;
+mod export;
 mod futures;
 mod lifecycle;
 mod receipts;

@@ -118,3 +118,17 @@ async fn a_dropped_load_leaves_the_pool_as_it_was() {
     .await;
     narrow.end().await;
 }
+
+#[tokio::test]
+async fn a_dropped_export_leaves_the_pool_as_it_was() {
+    let mut narrow = Narrow::new().await;
+    let ada = account("ada");
+    narrow.app.execute(&ada, Deposit(1)).await.unwrap();
+    sweep("App::export", async |cut| {
+        let fixture = cut.of(narrow.app.export::<Account>(&ada)).await;
+        narrow.nothing_left().await;
+        fixture.is_some_and(|fixture| fixture.unwrap().events().len() == 1)
+    })
+    .await;
+    narrow.end().await;
+}
