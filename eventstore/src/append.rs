@@ -7,15 +7,15 @@ use foldlog_pg::{constraint, database, sqlstate};
 use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
-use uuid::Uuid;
 
+use crate::call::{Answer, Columns, Outcome};
 use crate::request::Request;
 use crate::store::EventStore;
 
 /// How long an append of its own waits for a lock before it answers `Busy`.
 pub(crate) const LOCK_WAIT_MS: i32 = 10_000;
 /// The append function does not find a type or a category: this process remembers what was lost.
-const UNKNOWN_TYPE: &str = "FL007";
+pub(crate) const UNKNOWN_TYPE: &str = "FL007";
 /// A transaction with an old snapshot can't vouch for a stream's version in a new segment.
 const UNTOUCHED: &str = "FL008";
 /// How often an append of its own is repeated when the server went away or broke it off.
@@ -115,7 +115,7 @@ impl EventStore {
         loop {
             let error = match self.append_once(request).await {
                 Ok(appended) => {
-                    self.wake().appended();
+                    self.appended();
                     return Ok(appended);
                 }
                 Err(error) => error,
@@ -142,6 +142,22 @@ impl EventStore {
     }
 
     async fn append_once(&self, request: &Request) -> Result<Appended, AppendError> {
+        let types = match self.types().known(request) {
+            Some(types) => types,
+            None => {
+                let mut conn = self.acquire().await?;
+                let types = self.types().resolve(&mut conn, request, true).await;
+                types.map_err(|error| refused(request, error))?
+            }
+        };
+        match self.group().append(request, types).await {
+            Some(result) => result,
+            None => self.append_alone(request).await,
+        }
+    }
+
+    /// A call of its own, on a connection of the pool.
+    async fn append_alone(&self, request: &Request) -> Result<Appended, AppendError> {
         let mut conn = self.acquire().await?;
         let types = self.types().resolve(&mut conn, request, true).await;
         let types = types.map_err(|error| refused(request, error))?;
@@ -206,25 +222,22 @@ impl EventStore {
         types: &[i32],
         wait_ms: Option<i32>,
     ) -> Result<Appended, AppendError> {
-        let parts = &request.streams;
-        let hash = request.content_hash();
-        let events =
-            || parts.iter().zip(1_i32..).flat_map(|(p, n)| p.events.iter().map(move |e| (n, e)));
-        let ids: Vec<Uuid> = events().enumerate().map(|(i, _)| request.event_id(i)).collect();
+        let mut columns = Columns::default();
+        columns.push(request, types);
         let rows = sqlx::query(include_str!("../sql/append.sql"))
             .bind(wait_ms)
-            .bind(vec![request.tenant().as_str()])
-            .bind(vec![request.id])
-            .bind(vec![hash.as_ref().map(<[u8; 32]>::as_slice)])
-            .bind(vec![request.reply.as_ref().map(|reply| reply.get())])
-            .bind(vec![1_i32; parts.len()])
-            .bind(parts.iter().map(|p| p.name.as_str()).collect::<Vec<_>>())
-            .bind(parts.iter().map(|p| expected_number(p.expected)).collect::<Vec<i64>>())
-            .bind(events().map(|(n, _)| n).collect::<Vec<_>>())
-            .bind(&ids)
-            .bind(types)
-            .bind(events().map(|(_, e)| e.payload.get()).collect::<Vec<_>>())
-            .bind(vec![request.metadata.as_deref(); ids.len()])
+            .bind(columns.tenants)
+            .bind(columns.ids)
+            .bind(columns.hashes)
+            .bind(columns.replies)
+            .bind(columns.stream_requests)
+            .bind(columns.names)
+            .bind(columns.expected)
+            .bind(columns.event_streams)
+            .bind(columns.event_ids)
+            .bind(columns.types)
+            .bind(columns.payloads)
+            .bind(columns.metadata)
             .fetch_all(conn)
             .await
             .map_err(|e| database("append", e));
@@ -234,115 +247,42 @@ impl EventStore {
             }
             refused(request, error)
         })?;
-        self.answer(request, &rows)
-    }
-
-    fn answer(&self, request: &Request, rows: &[PgRow]) -> Result<Appended, AppendError> {
-        let rows = rows
-            .iter()
-            .map(Answer::read)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|e| database("read the answer of an append", e))?;
-        let mut streams = Vec::with_capacity(rows.len());
-        for (part, row) in request.streams.iter().zip(&rows) {
-            match row.outcome {
-                0 | 1 => {}
-                3 => return Err(id_reused(request).into()),
-                _ => return Err(conflict(request, &rows)),
-            }
-            streams.push(StreamAppended {
-                stream: part.name.clone(),
-                version: number(row.version),
-                position: row.last_position.map(|p| Position::new(number(p))),
-            });
+        let rows = rows.iter().map(answer).collect::<Result<Vec<_>, _>>();
+        let rows = rows.map_err(|e| database("read the answer of an append", e))?;
+        match self.outcome(request, &rows) {
+            Outcome::Appended(appended) => Ok(appended),
+            Outcome::Refused(error) => Err(error),
+            // It waits, so it does not say so.
+            Outcome::Busy(place) => Err(busy(request, place, None)),
         }
-        let last = streams.iter().filter_map(|s| s.position).max().unwrap_or_default();
-        Ok(Appended {
-            streams,
-            token: self.token(last),
-            repeated: rows.iter().any(|row| row.outcome == 1),
-            reply: rows.into_iter().find_map(|row| row.reply),
-        })
     }
 }
 
-struct Answer {
-    outcome: i16,
-    version: i64,
-    last_position: Option<i64>,
-    reply: Option<Box<RawValue>>,
+fn answer(row: &PgRow) -> Result<Answer, sqlx::Error> {
+    Ok(Answer {
+        request: row.try_get("request")?,
+        outcome: row.try_get("outcome")?,
+        version: row.try_get("version")?,
+        last_position: row.try_get("last_position")?,
+        reply: row.try_get("reply")?,
+    })
 }
 
-impl Answer {
-    fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
-        let reply: Option<String> = row.try_get("reply")?;
-        Ok(Self {
-            outcome: row.try_get("outcome")?,
-            version: row.try_get("version")?,
-            last_position: row.try_get("last_position")?,
-            // It was written as json, so it reads as JSON.
-            reply: reply.and_then(|json| RawValue::from_string(json).ok()),
-        })
+/// The answer of an append that waited for a stream long enough.
+pub(crate) fn busy(request: &Request, place: usize, pid: Option<i32>) -> AppendError {
+    match request.streams.get(place) {
+        Some(part) => AppendError::Busy { stream: part.name.clone(), pid },
+        None => Error::new(ErrorKind::Busy, "an append without a stream").into(),
     }
 }
 
 /// What the server refused, with a lock not to be had told apart.
-fn refused(request: &Request, error: Error) -> AppendError {
-    match request.streams.first() {
-        Some(part) if error.kind() == ErrorKind::Busy => {
-            AppendError::Busy { stream: part.name.clone(), pid: None }
-        }
-        _ => error.into(),
-    }
-}
-
-fn conflict(request: &Request, rows: &[Answer]) -> AppendError {
-    // The answer gives each stream's version; which expectation failed follows from it.
-    let failed = request.streams.iter().zip(rows).find(|(part, row)| match part.expected {
-        Expected::Any => false,
-        Expected::Exists => row.version == 0,
-        Expected::NoStream => row.version != 0,
-        Expected::Exact(version) => number(row.version) != version,
-    });
-    match failed {
-        Some((part, row)) => AppendError::Conflict {
-            stream: part.name.clone(),
-            expected: part.expected,
-            actual: number(row.version),
-        },
-        None => AppendError::Store(Error::new(
-            ErrorKind::Internal,
-            "the append function answered a conflict that none of the versions shows",
-        )),
-    }
-}
-
-fn id_reused(request: &Request) -> Error {
-    Error::new(
-        ErrorKind::IdReused,
-        format!(
-            "the id {} was used before, for other content: give each append and each command an id \
-             of its own, and repeat it only with the same content",
-            request.id.unwrap_or_default()
-        ),
-    )
-}
-
-fn expected_number(expected: Expected) -> i64 {
-    match expected {
-        Expected::Any => -2,
-        Expected::Exists => -1,
-        Expected::NoStream => 0,
-        Expected::Exact(version) => i64::try_from(version).unwrap_or(i64::MAX),
-    }
+pub(crate) fn refused(request: &Request, error: Error) -> AppendError {
+    if error.kind() == ErrorKind::Busy { busy(request, 0, None) } else { error.into() }
 }
 
 /// Whether a row found no segment: the segments made ahead were used up.
-fn is_missing_segment(error: &Error) -> bool {
+pub(crate) fn is_missing_segment(error: &Error) -> bool {
     // A violated check has the same code, and a name.
     sqlstate(error) == Some("23514") && constraint(error).is_none()
-}
-
-pub(crate) fn number(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
 }

@@ -32,11 +32,6 @@ pub(crate) struct TypeName {
 }
 
 impl EventTypes {
-    pub(crate) fn id(&self, category: &str, kind: &str) -> Option<i32> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.ids.get(category)?.get(kind).copied()
-    }
-
     pub(crate) fn name(&self, id: i32) -> Option<Arc<TypeName>> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         known.names.get(&id).cloned()
@@ -112,6 +107,21 @@ impl EventTypes {
         Ok(ids)
     }
 
+    /// The type ids of a request's events, in order, if all are known, and the categories of all its
+    /// streams.
+    pub(crate) fn known(&self, request: &Request) -> Option<Vec<i32>> {
+        // Under one lock: another append may forget them at any time.
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = Vec::new();
+        for part in &*request.streams {
+            let category = known.ids.get(part.name.category())?;
+            for event in &part.events {
+                ids.push(*category.get(event.kind)?);
+            }
+        }
+        Some(ids)
+    }
+
     /// The type ids of a request's events, in order. What is not known is registered on `conn`.
     pub(crate) async fn resolve(
         &self,
@@ -119,17 +129,12 @@ impl EventTypes {
         request: &Request,
         committed: bool,
     ) -> Result<Vec<i32>, Error> {
+        if let Some(known) = self.known(request) {
+            return Ok(known);
+        }
         let mut ids = Vec::new();
-        for part in &request.streams {
+        for part in &*request.streams {
             let category = part.name.category();
-            // All at once: another append may forget them at any time.
-            let known = part.events.iter().map(|event| self.id(category, event.kind));
-            if let Some(known) = known.collect::<Option<Vec<_>>>()
-                && !known.is_empty()
-            {
-                ids.extend(known);
-                continue;
-            }
             let mut kinds: Vec<&str> = part.events.iter().map(|event| event.kind).collect();
             kinds.sort_unstable();
             kinds.dedup();

@@ -6,7 +6,9 @@
 //! [`Source`](foldlog_core::Source) of all settled events, and [`Subscription`] follows it.
 
 mod append;
+mod call;
 mod event_type;
+mod group;
 mod limits;
 mod read;
 mod request;
@@ -28,6 +30,8 @@ pub use subscription::Subscription;
 #[doc(hidden)]
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("append", include_str!("../sql/append.sql")),
+    ("append_session", include_str!("../sql/append_session.sql")),
+    ("stream_holder", include_str!("../sql/stream_holder.sql")),
     ("event_type_register", include_str!("../sql/event_type_register.sql")),
     ("event_type_read", include_str!("../sql/event_type_read.sql")),
     ("all_read", include_str!("../sql/all_read.sql")),

@@ -10,7 +10,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
-use crate::append::number;
+use crate::call::number;
 use crate::store::EventStore;
 
 /// A piece of one stream.

@@ -1,5 +1,7 @@
 //! Requests: what is to be appended, as a whole or not at all.
 
+use std::sync::Arc;
+
 use foldlog_core::{Encoded, Error, ErrorKind, Event, Expected, Metadata, StreamName, Tenant};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -104,9 +106,12 @@ impl StreamEvents {
 pub struct Request {
     pub(crate) id: Option<Uuid>,
     pub(crate) hash: Option<[u8; 32]>,
-    pub(crate) reply: Option<Box<RawValue>>,
-    pub(crate) metadata: Option<String>,
-    pub(crate) streams: Vec<StreamPart>,
+    // Shared, so that a request is cheap to clone: it goes to the writers of group append.
+    pub(crate) reply: Option<Arc<RawValue>>,
+    pub(crate) metadata: Option<Arc<str>>,
+    pub(crate) streams: Arc<[StreamPart]>,
+    // Of the payloads.
+    pub(crate) bytes: usize,
     // The seed of the events' ids: the same for every repetition of this request.
     pub(crate) seed: Uuid,
 }
@@ -153,7 +158,8 @@ impl Request {
             hash: None,
             reply: None,
             metadata: None,
-            streams: parts,
+            streams: parts.into(),
+            bytes,
             seed: Uuid::now_v7(),
         };
         if request.needs_receipt() {
@@ -182,7 +188,7 @@ impl Request {
     /// A reply to keep on the receipt, for whoever repeats the request.
     #[must_use]
     pub fn reply(mut self, reply: Box<RawValue>) -> Self {
-        self.reply = Some(reply);
+        self.reply = Some(reply.into());
         self
     }
 
@@ -192,7 +198,7 @@ impl Request {
     ///
     /// [`ErrorKind::Invalid`] if it could not be read back.
     pub fn metadata(mut self, metadata: &Metadata) -> Result<Self, Error> {
-        self.metadata = metadata.encode();
+        self.metadata = metadata.encode().map(Into::into);
         if let Some(json) = &self.metadata {
             check_json("metadata", "any", json)?;
             if json.len() > METADATA_BYTES_MAX {
@@ -210,6 +216,16 @@ impl Request {
     #[must_use]
     pub fn tenant(&self) -> Tenant {
         self.streams.first().map(|part| part.name.tenant().clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn tenant_name(&self) -> &str {
+        self.streams.first().map_or("", |part| part.name.tenant().as_str())
+    }
+
+    /// About how much is sent for it.
+    pub(crate) fn size(&self) -> usize {
+        let events = self.streams.iter().map(|part| part.events.len()).sum::<usize>();
+        self.bytes + events * (64 + self.metadata.as_ref().map_or(0, |m| m.len())) + 256
     }
 
     fn needs_receipt(&self) -> bool {
@@ -234,7 +250,7 @@ impl Request {
                 hash.update((text.len() as u64).to_be_bytes());
                 hash.update(text);
             };
-            for part in &self.streams {
+            for part in &*self.streams {
                 // Not the expectation: who repeats an append may have loaded a later version.
                 put(part.name.as_str());
                 // And how many events follow: the next stream's name must not pass for a type.

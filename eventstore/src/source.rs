@@ -5,7 +5,7 @@ use foldlog_core::{BoxFuture, Error, ErrorKind, Filter, Page, Position, Reader, 
 use foldlog_pg::{database, settled};
 use sqlx::PgConnection;
 
-use crate::append::number;
+use crate::call::number;
 use crate::read::{Head, signed};
 use crate::store::EventStore;
 

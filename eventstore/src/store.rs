@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::event_type::EventTypes;
+use crate::group::Group;
 use crate::request::Request;
 use crate::wake::Wake;
 
@@ -29,6 +30,7 @@ struct Inner {
     // Streams that a transaction of a user's could not take into a new segment.
     untouched: Mutex<Vec<StreamName>>,
     wake: Wake,
+    group: Group,
 }
 
 /// What is kept of a request that was made under an id.
@@ -70,7 +72,8 @@ impl EventStore {
         types.refresh(&mut conn, true).await?;
         sqlx::Connection::close(conn).await.map_err(|e| database("open the event store", e))?;
         let (untouched, wake) = (Mutex::default(), Wake::new());
-        Ok(Self(Arc::new(Inner { db: db.clone(), id, types, untouched, wake })))
+        let group = Group::default();
+        Ok(Self(Arc::new(Inner { db: db.clone(), id, types, untouched, wake, group })))
     }
 
     /// Makes the event types of `E` known, so that no append has to.
@@ -84,8 +87,10 @@ impl EventStore {
         Ok(())
     }
 
-    /// Keeps the store going until `shutdown`: carries wake-ups to and from other processes, and
-    /// makes segments ahead. Without it readers poll, and an append makes the segment it lacks.
+    /// Keeps the store going until `shutdown`: carries wake-ups to and from other processes, makes
+    /// segments ahead, and appends what concurrent tasks append in groups, on connections of its own.
+    /// Without it readers poll, an append makes the segment it lacks, and each is a call and a commit
+    /// of its own on a connection of the pool.
     ///
     /// # Errors
     ///
@@ -95,6 +100,7 @@ impl EventStore {
             self.0.wake.carry_out(&self.0.db, &shutdown),
             self.0.wake.carry_in(&self.0.db, &shutdown),
             self.make_segments(&shutdown),
+            self.0.group.run(self, &shutdown),
         );
         Ok(())
     }
@@ -189,8 +195,8 @@ impl EventStore {
             let last = positions.into_iter().flatten().max().unwrap_or(0);
             Ok(Receipt {
                 content_hash: row.try_get("content_hash")?,
-                versions: versions.into_iter().map(crate::append::number).collect(),
-                token: self.token(Position::new(crate::append::number(last))),
+                versions: versions.into_iter().map(crate::call::number).collect(),
+                token: self.token(Position::new(crate::call::number(last))),
                 reply: reply.and_then(|json| RawValue::from_string(json).ok()),
             })
         };
@@ -231,6 +237,10 @@ impl EventStore {
 
     pub(crate) fn types(&self) -> &EventTypes {
         &self.0.types
+    }
+
+    pub(crate) fn group(&self) -> &Group {
+        &self.0.group
     }
 
     pub(crate) fn wake(&self) -> &Wake {

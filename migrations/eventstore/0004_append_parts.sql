@@ -513,3 +513,21 @@ begin
     left join repeated r on r.request = w.request and f.request is not null
     left join found o on o.entry = w.entry;
 end $$;
+
+-- Which process holds a stream, or is about to make it. For people: by the time they read it, it may be
+-- over. No row if nobody does; null for a prepared transaction.
+create function foldlog.stream_holder_1(in_tenant text, of_name text) returns table (pid integer)
+language sql volatile security definer
+begin atomic
+    select l.pid
+    from pg_locks l
+    where l.granted and l.mode = 'ExclusiveLock' and (
+        -- Whoever locks a row leaves the transaction's id on it.
+        l.locktype = 'transactionid' and l.transactionid = (
+            select s.xmax from foldlog.stream s where s.tenant = in_tenant and s.name = of_name)
+        or l.locktype = 'advisory' and l.objsubid = 1
+            and l.database = (select d.oid from pg_database d where d.datname = current_database())
+            and (l.classid::bigint << 32 | l.objid::bigint) = foldlog.lock_key(
+                foldlog.store_number(), 4094, foldlog.lock_bucket(in_tenant, of_name)))
+    limit 1;
+end;

@@ -19,7 +19,7 @@ use std::time::Duration;
 use foldlog_core::{Error, ErrorKind};
 
 pub(crate) use host::Host;
-pub use open::Session;
+pub use open::{Connection, Session};
 pub(crate) use open::{Opened, inspect};
 pub(crate) use tls::TlsMode;
 pub use variables::Variables;

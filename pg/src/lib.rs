@@ -9,7 +9,7 @@ mod server;
 pub mod settled;
 mod sqlstate;
 
-pub use connect::{Endpoint, Session, Variables};
+pub use connect::{Connection, Endpoint, Session, Variables};
 pub use db::Db;
 pub use listen::Listener;
 pub use migrate::Migrator;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use foldlog_core::{Error, ErrorKind};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection, Row};
+use sqlx::{ConnectOptions, Connection as _, PgConnection, Row};
 use tokio_postgres::Socket;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -22,9 +22,12 @@ pub struct Session {
     pub client: tokio_postgres::Client,
     /// Moves the bytes, and carries the notices and notifications. Nothing goes on unless it is
     /// polled; it is the owner's to poll, so that no task outlives the owner.
-    pub connection:
-        tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>,
+    pub connection: Connection,
 }
+
+/// The connection of a [`Session`].
+pub type Connection =
+    tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 /// What a server says of itself.
 pub(crate) struct Facts {

@@ -1,0 +1,148 @@
+//! Group append: the appends of concurrent tasks become one call and one commit.
+//!
+//! An append joins the [`line`] of its stream. The line's writer has a connection of its own; while a
+//! call is under way others gather behind it, and the next call takes them all. A lonely append finds
+//! the writer idle and is sent at once: nothing is ever waited for to make a group larger.
+//!
+//! Each request of a call succeeds or fails alone. Those that depend on one another go into different
+//! calls ([`admission`]). What another transaction holds is left out of the call and tried in two
+//! more; then it waits in the second [`lane`], where no other stream waits behind it. A request that
+//! makes the whole call fail is found by halving ([`delivery`]).
+//!
+//! Nothing here decides whether a lost append is repeated: a lost connection answers each request with
+//! an error, and whoever asked appends the same request again ([`EventStore::append`]).
+
+mod admission;
+mod delivery;
+mod held;
+mod lane;
+mod line;
+mod writer;
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use foldlog_core::{Error, ErrorKind};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::append::{AppendError, Appended};
+use crate::request::Request;
+use crate::store::EventStore;
+use held::Held;
+
+/// How many lines there are: while one commits, the other one's call is worked on.
+const LINES: usize = 2;
+/// How many requests wait in a line before those who append are made to wait.
+const QUEUE_MAX: usize = 1_024;
+/// How much may be on its way in all lines together.
+const ROOM_KIB: u32 = 64 << 10;
+
+/// The way into the group, while there is one: [`EventStore::run`] opens it.
+#[derive(Debug, Default)]
+pub(crate) struct Group(RwLock<Option<Arc<Lines>>>);
+
+#[derive(Debug)]
+struct Lines {
+    queues: Vec<mpsc::Sender<Waiting>>,
+    room: Arc<Semaphore>,
+}
+
+/// A request on its way.
+#[derive(Debug)]
+struct Waiting {
+    request: Request,
+    types: Vec<i32>,
+    // Dropped by a caller that is gone: the request is then left out if it has not been sent.
+    answer: oneshot::Sender<Result<Appended, AppendError>>,
+    since: Instant,
+    // In how many calls it was busy.
+    busy: u8,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Waiting {
+    fn answer(self, result: Result<Appended, AppendError>) {
+        // Who asked may have stopped listening; what was done is done.
+        drop(self.answer.send(result));
+    }
+}
+
+impl Group {
+    /// Appends in a group. None while the group is closed: then nothing was sent.
+    pub(crate) async fn append(
+        &self,
+        request: &Request,
+        types: Vec<i32>,
+    ) -> Option<Result<Appended, AppendError>> {
+        let lines = self.0.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let size = u32::try_from(request.size() >> 10).unwrap_or(u32::MAX).clamp(1, ROOM_KIB);
+        let room = Arc::clone(&lines.room).acquire_many_owned(size).await.ok()?;
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting {
+            request: request.clone(),
+            types,
+            answer,
+            since: Instant::now(),
+            busy: 0,
+            _room: room,
+        };
+        lines.queue(request)?.send(waiting).await.ok()?;
+        Some(answered.await.unwrap_or_else(|_| Err(broken_off().into())))
+    }
+
+    /// Runs the writers until `shutdown`, and then to the end of what was asked for by then.
+    /// Dropping the future breaks off what is under way.
+    pub(crate) async fn run(&self, store: &EventStore, shutdown: &CancellationToken) {
+        let held = Arc::new(Held::default());
+        // Bounded by the room that each request holds.
+        let (detour, detours) = mpsc::unbounded_channel();
+        let mut writers = JoinSet::new();
+        let mut queues = Vec::new();
+        for _ in 0..LINES {
+            let (queue, queued) = mpsc::channel(QUEUE_MAX);
+            queues.push(queue);
+            let line = line::Line::new(store.clone(), detour.clone(), Arc::clone(&held));
+            writers.spawn(line.write(queued));
+        }
+        drop(detour);
+        writers.spawn(lane::serve(store.clone(), detours, held));
+        let room = Arc::new(Semaphore::new(ROOM_KIB as usize));
+        let closing = self.open(Lines { queues, room });
+        shutdown.cancelled().await;
+        drop(closing);
+        while let Some(ended) = writers.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a writer of group append stopped");
+            }
+        }
+    }
+
+    fn open(&self, lines: Lines) -> Closing<'_> {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(lines));
+        Closing(self)
+    }
+}
+
+/// Closes the group when it is dropped, by whatever end the writers come to.
+struct Closing<'a>(&'a Group);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        *self.0.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl Lines {
+    /// The line of a request: that of its first stream, so that a process does not stand in its own
+    /// way.
+    fn queue(&self, request: &Request) -> Option<&mpsc::Sender<Waiting>> {
+        let first = request.streams.first()?;
+        self.queues.get(usize::from(first.name.slice()) % self.queues.len())
+    }
+}
+
+fn broken_off() -> Error {
+    Error::new(ErrorKind::Unavailable, "append: it was broken off on its way")
+}
