@@ -17,12 +17,13 @@ mod delivery;
 mod held;
 mod lane;
 mod line;
-mod writer;
+mod link;
+mod loads;
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-use foldlog_core::{Error, ErrorKind};
+use foldlog_core::{Error, ErrorKind, StreamName};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +32,9 @@ use crate::append::{AppendError, Appended};
 use crate::request::Request;
 use crate::store::EventStore;
 use held::Held;
+use loads::Loading;
+
+pub(crate) use loads::{EVENTS_MAX as LOAD_EVENTS_MAX, Short};
 
 /// How many lines there are: while one commits, the other one's call is worked on.
 const LINES: usize = 2;
@@ -46,6 +50,7 @@ pub(crate) struct Group(RwLock<Option<Arc<Lines>>>);
 #[derive(Debug)]
 struct Lines {
     queues: Vec<mpsc::Sender<Waiting>>,
+    loads: Vec<mpsc::Sender<Loading>>,
     room: Arc<Semaphore>,
 }
 
@@ -88,8 +93,21 @@ impl Group {
             busy: 0,
             _room: room,
         };
-        lines.queue(request)?.send(waiting).await.ok()?;
+        lines.of(&lines.queues, &request.streams.first()?.name)?.send(waiting).await.ok()?;
         Some(answered.await.unwrap_or_else(|_| Err(broken_off().into())))
+    }
+
+    /// A stream beyond a version, with the loads of other tasks. None while the group is closed.
+    pub(crate) async fn load(
+        &self,
+        stream: &StreamName,
+        after_version: u64,
+    ) -> Option<Result<Short, Error>> {
+        let lines = self.0.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let (answer, answered) = oneshot::channel();
+        let loading = Loading { stream: stream.clone(), after_version, answer };
+        lines.of(&lines.loads, stream)?.send(loading).await.ok()?;
+        answered.await.ok()
     }
 
     /// Runs the writers until `shutdown`, and then to the end of what was asked for by then.
@@ -99,17 +117,20 @@ impl Group {
         // Bounded by the room that each request holds.
         let (detour, detours) = mpsc::unbounded_channel();
         let mut writers = JoinSet::new();
-        let mut queues = Vec::new();
+        let (mut queues, mut loads) = (Vec::new(), Vec::new());
         for _ in 0..LINES {
             let (queue, queued) = mpsc::channel(QUEUE_MAX);
             queues.push(queue);
             let line = line::Line::new(store.clone(), detour.clone(), Arc::clone(&held));
             writers.spawn(line.write(queued));
+            let (load, loading) = mpsc::channel(QUEUE_MAX);
+            loads.push(load);
+            writers.spawn(loads::read(store.clone(), loading));
         }
         drop(detour);
         writers.spawn(lane::serve(store.clone(), detours, held));
         let room = Arc::new(Semaphore::new(ROOM_KIB as usize));
-        let closing = self.open(Lines { queues, room });
+        let closing = self.open(Lines { queues, loads, room });
         shutdown.cancelled().await;
         drop(closing);
         while let Some(ended) = writers.join_next().await {
@@ -137,9 +158,12 @@ impl Drop for Closing<'_> {
 impl Lines {
     /// The line of a request: that of its first stream, so that a process does not stand in its own
     /// way.
-    fn queue(&self, request: &Request) -> Option<&mpsc::Sender<Waiting>> {
-        let first = request.streams.first()?;
-        self.queues.get(usize::from(first.name.slice()) % self.queues.len())
+    fn of<'a, T>(
+        &self,
+        queues: &'a [mpsc::Sender<T>],
+        stream: &StreamName,
+    ) -> Option<&'a mpsc::Sender<T>> {
+        queues.get(usize::from(stream.slice()) % self.queues.len())
     }
 }
 

@@ -36,6 +36,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("event_type_read", include_str!("../sql/event_type_read.sql")),
     ("all_read", include_str!("../sql/all_read.sql")),
     ("stream_read", include_str!("../sql/stream_read.sql")),
+    ("streams_read", include_str!("../sql/streams_read.sql")),
     ("stream_touch", include_str!("../sql/stream_touch.sql")),
     ("receipt_read", include_str!("../sql/receipt_read.sql")),
     ("wake_notify", include_str!("../sql/wake_notify.sql")),

@@ -11,6 +11,7 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use crate::call::number;
+use crate::group::{LOAD_EVENTS_MAX, Short};
 use crate::store::EventStore;
 
 /// A piece of one stream.
@@ -38,6 +39,12 @@ impl EventStore {
         after_version: u64,
         limit: u32,
     ) -> Result<StreamPage, Error> {
+        if limit >= LOAD_EVENTS_MAX
+            && let Some(Ok(Short::Whole(page))) = self.group().load(stream, after_version).await
+        {
+            return Ok(page);
+        }
+        // The stream is long, or its load failed, which may not befall another connection.
         let mut conn = self.acquire().await?;
         self.read_stream_in(&mut conn, stream, after_version, limit).await
     }
@@ -115,24 +122,26 @@ impl EventStore {
                 format!("position {} has event type {type_id}, which is not there", parts.position),
             ));
         };
-        let raw = |json: &str| {
-            RawValue::from_string(json.to_owned()).map_err(|e| {
-                Error::new(ErrorKind::Decode, format!("position {} is no JSON", parts.position))
-                    .with_source(e)
-            })
-        };
+        let position = Position::new(number(parts.position));
         Ok(RawEvent {
             stream: StreamName::parse(&Tenant::new(parts.tenant)?, parts.stream)?,
             version: number(parts.version),
-            token: self.token(Position::new(number(parts.position))),
+            token: self.token(position),
             id: parts.event_id,
             kind: kind.name.clone(),
             schema_version: kind.schema_version,
-            payload: raw(parts.payload)?,
-            metadata: parts.metadata.map(raw).transpose()?,
+            payload: json(position, parts.payload)?,
+            metadata: parts.metadata.map(|text| json(position, text)).transpose()?,
             recorded: SystemTime::UNIX_EPOCH + Duration::from_micros(number(parts.recorded_us)),
         })
     }
+}
+
+/// The JSON of the event at a position.
+pub(crate) fn json(position: Position, text: &str) -> Result<Box<RawValue>, Error> {
+    RawValue::from_string(text.to_owned()).map_err(|e| {
+        Error::new(ErrorKind::Decode, format!("position {position} is no JSON")).with_source(e)
+    })
 }
 
 /// The row that holds no event: how far an answer reaches.

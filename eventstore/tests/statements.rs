@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use crate::support::database;
 
 /// Name, parameters, columns.
-const GOLDEN: [(&str, &str, &str); 8] = [
+const GOLDEN: [(&str, &str, &str); 11] = [
     (
         "all_read",
         "int8 int4 int8 int4 int4 _text _text",
@@ -23,6 +23,11 @@ const GOLDEN: [(&str, &str, &str); 8] = [
         "int4 _text _uuid _bytea _text _int4 _text _int8 _int4 _uuid _int4 _text _text",
         "request:int4 stream:int4 outcome:int2 version:int8 first_position:int8 \
          last_position:int8 reply:text",
+    ),
+    (
+        "append_session",
+        "",
+        "set_config:text set_config:text set_config:text set_config:text case:text",
     ),
     ("event_type_read", "", "id:int4 category:text name:text schema_version:int4"),
     ("event_type_register", "int4 text _text _int4", "name:text schema_version:int4 id:int4"),
@@ -37,7 +42,14 @@ const GOLDEN: [(&str, &str, &str); 8] = [
         "position:int8 version:int8 tenant:text stream:text event_id:uuid type_id:int4 \
          payload:json metadata:json recorded_us:int8",
     ),
+    ("stream_holder", "text text", "pid:int4"),
     ("stream_touch", "text _text", ""),
+    (
+        "streams_read",
+        "_text _text _int8 int4 int8",
+        "stream:int4 end_version:int8 end_position:int8 position:int8 version:int8 event_id:uuid \
+         type_id:int4 payload:json metadata:json recorded_us:int8",
+    ),
     ("wake_notify", "text", "pg_notify:void"),
 ];
 

@@ -113,6 +113,64 @@ begin
     end if;
 end $$;
 
+-- Several streams beyond a version each, at most so many events and about so many bytes of each: the
+-- loads of concurrent commands. Each row says where its stream ends; a stream without events beyond the
+-- version has one row that holds no event. Rows come stream by stream, by version.
+create function foldlog.read_streams_1(
+    of_tenants text[], of_streams text[], after_versions bigint[], events_max integer,
+    bytes_max bigint
+) returns table (
+    stream integer, end_version bigint, end_position bigint, "position" bigint, version bigint,
+    event_id uuid, type_id integer, payload json, metadata json, recorded_at timestamptz
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+    width constant bigint := foldlog.event_segment_width();
+begin
+    return query
+    select w.stream::integer, coalesce(l.version, s.known_version, 0),
+        case when coalesce(l.version, s.known_version, 0) = 0 then 0
+            else coalesce(l.position, s.known_position) end,
+        e.position, e.version, e.event_id, e.type_id, e.payload, e.metadata, e.recorded_at
+    from unnest(of_tenants, of_streams, after_versions) with ordinality
+        w(tenant, name, after_version, stream)
+    left join foldlog.stream s on s.tenant = w.tenant and s.name = w.name
+    left join lateral (
+        select v.version, v.position from foldlog.event v
+        where v.stream_id = s.id and v.position >= s.known_position / width * width
+            and v.position < s.known_position / width * width + width
+        order by v.version desc
+        limit 1
+    ) l on true
+    left join lateral (
+        select r.*
+        from (
+            select v.position, v.version, v.event_id, v.type_id, v.payload, v.metadata, v.recorded_at,
+                -- Neither is fetched from where large values are kept.
+                sum(octet_length(v.payload::text) + coalesce(octet_length(v.metadata::text), 0))
+                    over (order by v.version rows between unbounded preceding and 1 preceding)
+                    as bytes_before
+            from foldlog.event v
+            where v.stream_id = s.id and v.version > w.after_version
+                and v.position >= s.first_position
+                and v.position < s.known_position / width * width + width
+            order by v.version
+            limit events_max
+        ) r
+        where coalesce(r.bytes_before, 0) < bytes_max
+    ) e on true;
+end $$;
+
 -- The receipt of a request, if it was made.
 create function foldlog.read_receipt_1(in_tenant text, of_id uuid)
 returns table (

@@ -4,7 +4,7 @@ use foldlog_core::{Error, ErrorKind, StreamName};
 use foldlog_pg::sqlstate;
 
 use super::Waiting;
-use super::writer::Writer;
+use super::link::Link;
 use crate::append::{UNKNOWN_TYPE, is_missing_segment};
 use crate::call::{Answer, Columns, Outcome};
 use crate::store::EventStore;
@@ -19,7 +19,7 @@ pub(super) struct Detour {
 /// session that failed is taken away.
 pub(super) async fn deliver(
     store: &EventStore,
-    writer: &mut Option<Writer>,
+    link: &mut Option<Link>,
     requests: Vec<Waiting>,
     wait_ms: i32,
 ) -> Vec<Detour> {
@@ -29,7 +29,7 @@ pub(super) async fn deliver(
     let mut calls = vec![requests];
     let mut ensured = false;
     while let Some(requests) = calls.pop() {
-        let result = match writer {
+        let result = match link {
             Some(open) => call(open, &requests, wait_ms).await,
             None => Err(Error::new(ErrorKind::Unavailable, "append: the connection was lost")),
         };
@@ -46,8 +46,8 @@ pub(super) async fn deliver(
                 if sqlstate(&error) == Some(UNKNOWN_TYPE) {
                     store.types().forget();
                 }
-                if writer.as_ref().is_some_and(|open| !open.is_open() || leaves(&error)) {
-                    *writer = None;
+                if link.as_ref().is_some_and(|open| !open.is_open() || leaves(&error)) {
+                    *link = None;
                 }
                 if error.kind() == ErrorKind::Busy {
                     // The server's limit on waits: a call that waits for nobody met a lock on a table.
@@ -68,16 +68,12 @@ pub(super) async fn deliver(
     busy
 }
 
-async fn call(
-    writer: &mut Writer,
-    requests: &[Waiting],
-    wait_ms: i32,
-) -> Result<Vec<Answer>, Error> {
+async fn call(link: &mut Link, requests: &[Waiting], wait_ms: i32) -> Result<Vec<Answer>, Error> {
     let mut columns = Columns::default();
     for waiting in requests {
         columns.push(&waiting.request, &waiting.types);
     }
-    writer.call(&columns, wait_ms).await
+    link.call(&columns, wait_ms).await
 }
 
 /// Answers each request by its rows, which come in the order of the requests.

@@ -16,7 +16,7 @@ use super::Waiting;
 use super::admission::next_call;
 use super::delivery::{Detour, deliver, refuse};
 use super::held::Held;
-use super::writer::Writer;
+use super::link::Link;
 use crate::append::{LOCK_WAIT_MS, busy};
 use crate::store::EventStore;
 
@@ -27,7 +27,7 @@ const WAITS: usize = 4;
 struct Served {
     stream: StreamName,
     left: VecDeque<Waiting>,
-    writer: Option<Writer>,
+    link: Option<Link>,
 }
 
 /// Serves until the lines are gone and nothing waits.
@@ -40,7 +40,7 @@ pub(super) async fn serve(
     let mut turns: VecDeque<StreamName> = VecDeque::new();
     let mut serving = JoinSet::new();
     // One session is kept for the next wait.
-    let mut spare: Option<Writer> = None;
+    let mut spare: Option<Link> = None;
     let mut open = true;
     while open || !serving.is_empty() {
         tokio::select! {
@@ -56,8 +56,8 @@ pub(super) async fn serve(
                 None => open = false,
             },
             Some(served) = serving.join_next() => {
-                let Ok(Served { stream, left, writer }) = served else { continue };
-                spare = spare.or(writer);
+                let Ok(Served { stream, left, link }) = served else { continue };
+                spare = spare.or(link);
                 let queue = streams.entry(stream.clone()).or_default();
                 for waiting in left.into_iter().rev() {
                     queue.push_front(waiting);
@@ -84,16 +84,16 @@ async fn wait(
     store: EventStore,
     stream: StreamName,
     mut queue: VecDeque<Waiting>,
-    mut writer: Option<Writer>,
+    mut link: Option<Link>,
 ) -> Served {
     let patience = Duration::from_millis(LOCK_WAIT_MS.unsigned_abs().into());
     let requests = next_call(&mut queue);
-    if writer.as_ref().is_none_or(|writer| !writer.is_open()) {
-        match Writer::open(store.db()).await {
-            Ok(opened) => writer = Some(opened),
+    if link.as_ref().is_none_or(|link| !link.is_open()) {
+        match Link::open(store.db()).await {
+            Ok(opened) => link = Some(opened),
             Err(error) => {
                 refuse(requests, &error);
-                return Served { stream, left: queue, writer: None };
+                return Served { stream, left: queue, link: None };
             }
         }
     }
@@ -101,19 +101,19 @@ async fn wait(
     let deadline = requests.iter().map(|waiting| waiting.since + patience).min().unwrap_or(now);
     let wait_ms = deadline.saturating_duration_since(now).as_millis().max(1);
     let wait_ms = i32::try_from(wait_ms).unwrap_or(LOCK_WAIT_MS);
-    let still_busy = deliver(&store, &mut writer, requests, wait_ms).await;
+    let still_busy = deliver(&store, &mut link, requests, wait_ms).await;
     for Detour { waiting, .. } in still_busy.into_iter().rev() {
         if waiting.since.elapsed() < patience {
             queue.push_front(waiting);
             continue;
         }
-        let pid = match &mut writer {
-            Some(writer) => writer.holder(stream.tenant().as_str(), stream.as_str()).await,
+        let pid = match &mut link {
+            Some(link) => link.holder(stream.tenant().as_str(), stream.as_str()).await,
             None => None,
         };
         let place = waiting.request.streams.iter().position(|part| part.name == stream);
         let error = busy(&waiting.request, place.unwrap_or_default(), pid);
         waiting.answer(Err(error));
     }
-    Served { stream, left: queue, writer }
+    Served { stream, left: queue, link }
 }

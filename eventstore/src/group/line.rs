@@ -1,4 +1,4 @@
-//! A line: one writer, and the requests that wait for its next call.
+//! A line: one link, and the requests that wait for its next call.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::admission::next_call;
 use super::delivery::{Detour, deliver, refuse};
 use super::held::Held;
-use super::writer::Writer;
+use super::link::Link;
 use super::{QUEUE_MAX, Waiting};
 use crate::append::LOCK_WAIT_MS;
 use crate::store::EventStore;
@@ -25,7 +25,7 @@ pub(super) struct Line {
     store: EventStore,
     detour: mpsc::UnboundedSender<Detour>,
     held: Arc<Held>,
-    writer: Option<Writer>,
+    link: Option<Link>,
     pending: VecDeque<Waiting>,
 }
 
@@ -35,7 +35,7 @@ impl Line {
         detour: mpsc::UnboundedSender<Detour>,
         held: Arc<Held>,
     ) -> Self {
-        Self { store, detour, held, writer: None, pending: VecDeque::new() }
+        Self { store, detour, held, link: None, pending: VecDeque::new() }
     }
 
     /// Writes until the queue is closed and empty.
@@ -53,7 +53,7 @@ impl Line {
             if self.pending.is_empty() {
                 continue;
             }
-            if self.writer.is_none() && !self.connect().await {
+            if self.link.is_none() && !self.connect().await {
                 continue;
             }
             let requests = next_call(&mut self.pending);
@@ -61,7 +61,7 @@ impl Line {
                 continue;
             }
             let several = requests.len() > 1;
-            let busy = deliver(&self.store, &mut self.writer, requests, 0).await;
+            let busy = deliver(&self.store, &mut self.link, requests, 0).await;
             for Detour { stream, mut waiting } in busy {
                 waiting.busy += 1;
                 if waiting.busy < BUSY_MAX {
@@ -80,13 +80,13 @@ impl Line {
     /// Waits for a request. False when there will be none.
     async fn next(&mut self, queue: &mut mpsc::Receiver<Waiting>) -> bool {
         loop {
-            let waiting = match &mut self.writer {
+            let waiting = match &mut self.link {
                 None => queue.recv().await,
-                Some(writer) => tokio::select! {
+                Some(link) => tokio::select! {
                     biased;
                     waiting = queue.recv() => waiting,
-                    () = writer.closed() => {
-                        self.writer = None;
+                    () = link.closed() => {
+                        self.link = None;
                         continue;
                     }
                 },
@@ -118,9 +118,9 @@ impl Line {
     async fn connect(&mut self) -> bool {
         let mut pause = FIRST_PAUSE;
         loop {
-            let error = match Writer::open(self.store.db()).await {
-                Ok(writer) => {
-                    self.writer = Some(writer);
+            let error = match Link::open(self.store.db()).await {
+                Ok(link) => {
+                    self.link = Some(link);
                     return true;
                 }
                 Err(error) => error,

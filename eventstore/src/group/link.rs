@@ -1,0 +1,233 @@
+//! A connection of the group: a session of its own, outside of any transaction.
+
+use std::error::Error as StdError;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use foldlog_core::{Error, ErrorKind};
+use foldlog_pg::{Connection, Db, Session, driver};
+use tokio_postgres::types::{FromSql, ToSql, Type};
+use tokio_postgres::{Row, Statement};
+use uuid::Uuid;
+
+use crate::call::{Answer, Columns};
+
+/// A server that has not answered a call by then is taken for gone. Longer than any wait for a lock.
+const ANSWER_WAIT: Duration = Duration::from_secs(60);
+
+/// A session and the statements it calls.
+pub(super) struct Link {
+    session: Session,
+    append: Statement,
+    load: Statement,
+    // The connection has come to an end.
+    ended: bool,
+}
+
+impl Link {
+    pub(super) async fn open(db: &Db) -> Result<Self, Error> {
+        let mut session = db.direct().session("foldlog append").await?;
+        let mut ended = false;
+        let Session { client, connection } = &mut session;
+        let prepare = async {
+            client.batch_execute(include_str!("../../sql/append_session.sql")).await?;
+            let append = client.prepare(include_str!("../../sql/append.sql")).await?;
+            Ok((append, client.prepare(include_str!("../../sql/streams_read.sql")).await?))
+        };
+        let prepared = driven(connection, &mut ended, prepare).await;
+        let (append, load) = prepared.map_err(|e| driver("prepare a session for appends", e))?;
+        Ok(Self { session, append, load, ended })
+    }
+
+    /// Calls the append function. After an error that is not the server's answer the session is of no
+    /// use.
+    pub(super) async fn call(
+        &mut self,
+        columns: &Columns<'_>,
+        wait_ms: i32,
+    ) -> Result<Vec<Answer>, Error> {
+        let c = columns;
+        let arguments: [&(dyn ToSql + Sync); 13] = [
+            &wait_ms,
+            &c.tenants,
+            &c.ids,
+            &c.hashes,
+            &c.replies,
+            &c.stream_requests,
+            &c.names,
+            &c.expected,
+            &c.event_streams,
+            &c.event_ids,
+            &c.types,
+            &c.payloads,
+            &c.metadata,
+        ];
+        let rows = self.query("append", |link| &link.append, &arguments).await?;
+        let rows = rows.iter().map(answer).collect::<Result<Vec<_>, _>>();
+        rows.map_err(|e| driver("read the answer of an append", e))
+    }
+
+    /// Reads streams beyond a version each.
+    pub(super) async fn load(
+        &mut self,
+        tenants: &[&str],
+        streams: &[&str],
+        after_versions: &[i64],
+        events_max: i32,
+        bytes_max: i64,
+    ) -> Result<Vec<LoadedRow>, Error> {
+        let arguments: [&(dyn ToSql + Sync); 5] =
+            [&tenants, &streams, &after_versions, &events_max, &bytes_max];
+        let rows = self.query("load streams", |link| &link.load, &arguments).await?;
+        let rows = rows.into_iter().map(LoadedRow::new).collect::<Result<Vec<_>, _>>();
+        rows.map_err(|e| driver("load streams", e))
+    }
+
+    async fn query(
+        &mut self,
+        what: &str,
+        statement: fn(&Self) -> &Statement,
+        arguments: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Error> {
+        let statement = statement(self).clone();
+        let Session { client, connection } = &mut self.session;
+        let call = driven(connection, &mut self.ended, client.query(&statement, arguments));
+        match tokio::time::timeout(ANSWER_WAIT, call).await {
+            Ok(rows) => rows.map_err(|e| driver(what, e)),
+            Err(_) => {
+                self.ended = true;
+                let message = format!("{what}: the server did not answer in time");
+                Err(Error::new(ErrorKind::Unavailable, message))
+            }
+        }
+    }
+
+    /// Which process of the server holds a stream now; none if nobody does, or a prepared transaction.
+    pub(super) async fn holder(&mut self, tenant: &str, stream: &str) -> Option<i32> {
+        let Session { client, connection } = &mut self.session;
+        let look = async {
+            let sql = include_str!("../../sql/stream_holder.sql");
+            client.query_opt(sql, &[&tenant, &stream]).await.ok()??.try_get(0).ok()?
+        };
+        driven(connection, &mut self.ended, look).await
+    }
+
+    /// Whether it can be called.
+    pub(super) fn is_open(&self) -> bool {
+        !self.ended && !self.session.client.is_closed()
+    }
+
+    /// Resolves when the server ends the session.
+    pub(super) async fn closed(&mut self) {
+        let Self { session, ended, .. } = self;
+        poll_fn(|cx| {
+            moves(&mut session.connection, ended, cx);
+            if *ended { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+/// A future of the client, with the connection that moves its bytes.
+async fn driven<F: Future>(connection: &mut Connection, ended: &mut bool, future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        // First what the future wants sent, then what has come.
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(output);
+        }
+        moves(connection, ended, cx);
+        future.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// Moves bytes as far as they go now.
+fn moves(connection: &mut Connection, ended: &mut bool, cx: &mut Context<'_>) {
+    while !*ended {
+        match connection.poll_message(cx) {
+            // Notices are for people, and the server logs them.
+            Poll::Ready(Some(Ok(_))) => {}
+            // What went wrong the client's future says, too.
+            Poll::Ready(Some(Err(_)) | None) => *ended = true,
+            Poll::Pending => return,
+        }
+    }
+}
+
+fn answer(row: &Row) -> Result<Answer, tokio_postgres::Error> {
+    Ok(Answer {
+        request: row.try_get(0)?,
+        outcome: row.try_get(2)?,
+        version: row.try_get(3)?,
+        last_position: row.try_get(5)?,
+        reply: row.try_get(6)?,
+    })
+}
+
+/// A row of a load, kept as it came.
+pub(super) struct LoadedRow {
+    row: Row,
+    stream: i32,
+}
+
+/// The event of a row.
+pub(super) struct LoadedEvent<'r> {
+    pub(super) position: i64,
+    pub(super) version: i64,
+    pub(super) event_id: Uuid,
+    pub(super) type_id: i32,
+    pub(super) payload: &'r str,
+    pub(super) metadata: Option<&'r str>,
+    pub(super) recorded_us: i64,
+}
+
+impl LoadedRow {
+    fn new(row: Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self { stream: row.try_get(0)?, row })
+    }
+
+    /// Of which of the streams that were asked for.
+    pub(super) fn stream(&self) -> i32 {
+        self.stream
+    }
+
+    /// The version of the stream, and the position of its last event.
+    pub(super) fn end(&self) -> Result<(i64, i64), Error> {
+        let read = || Ok((self.row.try_get(1)?, self.row.try_get(2)?));
+        read().map_err(|e| driver("read a load", e))
+    }
+
+    pub(super) fn event(&self) -> Result<Option<LoadedEvent<'_>>, Error> {
+        self.read().map_err(|e| driver("read a load", e))
+    }
+
+    fn read(&self) -> Result<Option<LoadedEvent<'_>>, tokio_postgres::Error> {
+        let row = &self.row;
+        let Some(position) = row.try_get(3)? else { return Ok(None) };
+        Ok(Some(LoadedEvent {
+            position,
+            version: row.try_get(4)?,
+            event_id: row.try_get(5)?,
+            type_id: row.try_get(6)?,
+            payload: row.try_get::<_, JsonText<'_>>(7)?.0,
+            metadata: row.try_get::<_, Option<JsonText<'_>>>(8)?.map(|text| text.0),
+            recorded_us: row.try_get(9)?,
+        }))
+    }
+}
+
+/// PostgreSQL sends json as the text it is.
+struct JsonText<'r>(&'r str);
+
+impl<'r> FromSql<'r> for JsonText<'r> {
+    fn from_sql(_: &Type, raw: &'r [u8]) -> Result<Self, Box<dyn StdError + Sync + Send>> {
+        Ok(Self(std::str::from_utf8(raw)?))
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::JSON
+    }
+}
