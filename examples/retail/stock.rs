@@ -146,6 +146,8 @@ impl StockLine {
 mod tests {
     use std::time::SystemTime;
 
+    use foldlog::testing::given;
+
     use super::*;
 
     fn line(number: u64, invoice: &str, quantity: &str) -> Line {
@@ -206,6 +208,16 @@ mod tests {
     fn a_return_of_nothing_is_refused() {
         let played = refused(&[("1", "2"), ("C2", "0"), ("C3", "2")]);
         assert_eq!(played, [(3, Refusal::NotAReturn), (4, Refusal::NotAReturn)]);
+    }
+
+    #[test]
+    fn what_is_refused_is_kept_with_its_reason_and_stays_off_the_invoice() {
+        let (sale, back) = (line(2, "1", "2"), line(3, "C2", "-3"));
+        let reason = Refusal::NotEnoughLeft { left: 2 };
+        given::<Stock>([StockEvent::Sold(StockLine::of(&sale))])
+            .when(Play(back.clone()))
+            .emits([StockEvent::Refused { line: StockLine::of(&back), reason }])
+            .replies(None);
     }
 
     #[test]
