@@ -103,9 +103,7 @@ pub mod prelude {
 
 /// Given, when, then: tests of aggregates without a database.
 ///
-/// [`given`](testing::given) takes the events of a stream,
-/// [`Given::when`](testing::Given::when) lets the aggregate decide on a command, and
-/// [`When`](testing::When) says what must have come of it.
+#[doc = include_str!("../docs/testing.md")]
 pub mod testing {
     pub use foldlog_core::given::{
         Fixture, Given, When, given, given_fixture, given_id, round_trips, snapshots_agree,
@@ -123,8 +121,3 @@ pub mod __private {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
-
-/// So are those of the chapter on tests.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/testing.md")]
-struct Testing;
