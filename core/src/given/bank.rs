@@ -125,13 +125,23 @@ impl Key for North {
     }
 }
 
-/// Two that are stored well, and of each other one something is wrong.
+/// Two that are stored well; of each other one something is lost or wrong.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Parcel {
-    Weighed { grams: u128 },
+    Weighed {
+        grams: u128,
+    },
     Sent,
-    Scaled { tenths: Tenths },
-    Measured { metres: f64 },
+    Noted {
+        #[serde(skip)]
+        grams: u128,
+    },
+    Scaled {
+        tenths: Tenths,
+    },
+    Measured {
+        metres: f64,
+    },
     Lost,
     Turned,
 }
@@ -184,7 +194,7 @@ impl Decider for Depot {
     type Rejection = std::convert::Infallible;
 
     fn evolve(&mut self, event: &Parcel) {
-        if let Parcel::Weighed { grams } = event {
+        if let Parcel::Weighed { grams } | Parcel::Noted { grams } = event {
             self.grams += grams;
         }
     }

@@ -166,7 +166,17 @@ fn the_panic_points_at_the_line_of_the_test() {
 
 #[test]
 fn the_state_is_folded_from_what_was_read_back() {
-    // The tenths are read as ten times what they were: given and emitted alike.
+    given::<Depot>([Parcel::Noted { grams: 5 }])
+        .id(North)
+        .state(|depot| assert_eq!(depot.grams, 0))
+        .when(Send(|| Parcel::Noted { grams: 7 }))
+        .emits([Parcel::Noted { grams: 9 }])
+        .emits_with(|events| matches!(events, [Parcel::Noted { grams: 0 }]))
+        .state(|depot| assert_eq!(depot.grams, 0));
+}
+
+#[test]
+fn an_event_that_is_not_stored_well_fails_whether_given_or_emitted() {
     let text = failure(|| given::<Depot>([Parcel::Scaled { tenths: Tenths(1) }]));
     assert!(text.starts_with("event 1 (Scaled) does not mean the same"), "{text}");
     let text = failure(|| {
