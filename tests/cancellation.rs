@@ -29,6 +29,8 @@ impl Narrow {
         // What an app keeps open as long as it runs.
         let audit = Audit::of(&database).await;
         let audit = audit.beside("foldlog listen", 1).beside("foldlog leases", 1);
+        // Two lines each; and an append that waits for a stream has a connection of its own.
+        let audit = audit.beside("foldlog load", 2).beside("foldlog append", 6);
         let outside = database.db().session("test").await.unwrap();
         Self { app, db, audit, outside, database }
     }

@@ -83,6 +83,7 @@ async fn dropped_looks_at_views_and_their_retirement_leave_nothing() {
     // The second is that of a wait that looks ahead; it goes with the app.
     let audit = Audit::of(&database).await;
     let audit = audit.beside("foldlog listen", 1).beside("foldlog reader", 1);
+    let audit = audit.beside("foldlog load", 2).beside("foldlog append", 2);
     let outside = database.db().session("test").await.unwrap();
     let mut narrow = Narrow { app, db, audit, outside, database };
     let ada = account("ada");

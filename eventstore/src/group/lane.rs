@@ -89,7 +89,7 @@ async fn wait(
     let patience = Duration::from_millis(LOCK_WAIT_MS.unsigned_abs().into());
     let requests = next_call(&mut queue);
     if link.as_ref().is_none_or(|link| !link.is_open()) {
-        match Link::open(store.db()).await {
+        match Link::open(store.db(), "foldlog append").await {
             Ok(opened) => link = Some(opened),
             Err(error) => {
                 refuse(requests, &error);

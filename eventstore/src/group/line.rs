@@ -118,7 +118,7 @@ impl Line {
     async fn connect(&mut self) -> bool {
         let mut pause = FIRST_PAUSE;
         loop {
-            let error = match Link::open(self.store.db()).await {
+            let error = match Link::open(self.store.db(), "foldlog append").await {
                 Ok(link) => {
                     self.link = Some(link);
                     return true;

@@ -27,8 +27,8 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) async fn open(db: &Db) -> Result<Self, Error> {
-        let mut session = db.direct().session("foldlog append").await?;
+    pub(super) async fn open(db: &Db, application: &str) -> Result<Self, Error> {
+        let mut session = db.direct().session(application).await?;
         let mut ended = false;
         let Session { client, connection } = &mut session;
         let prepare = async {
@@ -37,7 +37,8 @@ impl Link {
             Ok((append, client.prepare(include_str!("../../sql/streams_read.sql")).await?))
         };
         let prepared = driven(connection, &mut ended, prepare).await;
-        let (append, load) = prepared.map_err(|e| driver("prepare a session for appends", e))?;
+        let (append, load) =
+            prepared.map_err(|e| driver(format!("prepare a session of {application}"), e))?;
         Ok(Self { session, append, load, ended })
     }
 

@@ -85,7 +85,7 @@ async fn call(
 ) -> Result<Vec<LoadedRow>, Error> {
     let link = match link {
         Some(open) => open,
-        None => link.insert(Link::open(store.db()).await?),
+        None => link.insert(Link::open(store.db(), "foldlog load").await?),
     };
     let tenants: Vec<_> = loads.iter().map(|load| load.stream.tenant().as_str()).collect();
     let streams: Vec<_> = loads.iter().map(|load| load.stream.as_str()).collect();
