@@ -9,7 +9,7 @@ use std::time::Duration;
 use foldlog_core::{Error, ErrorKind};
 use foldlog_pg::{Connection, Db, Session, driver};
 use tokio_postgres::types::{FromSql, ToSql, Type};
-use tokio_postgres::{Row, Statement};
+use tokio_postgres::{Client, Row, Statement};
 use uuid::Uuid;
 
 use crate::call::{Answer, Columns};
@@ -19,27 +19,26 @@ const ANSWER_WAIT: Duration = Duration::from_secs(60);
 
 /// A session and the statements it calls.
 pub(super) struct Link {
-    session: Session,
+    client: Client,
+    // None when it has come to an end.
+    connection: Option<Connection>,
     append: Statement,
     load: Statement,
-    // The connection has come to an end.
-    ended: bool,
 }
 
 impl Link {
     pub(super) async fn open(db: &Db, application: &str) -> Result<Self, Error> {
-        let mut session = db.direct().session(application).await?;
-        let mut ended = false;
-        let Session { client, connection } = &mut session;
+        let Session { client, connection } = db.direct().session(application).await?;
+        let mut connection = Some(connection);
         let prepare = async {
             client.batch_execute(include_str!("../../sql/append_session.sql")).await?;
             let append = client.prepare(include_str!("../../sql/append.sql")).await?;
             Ok((append, client.prepare(include_str!("../../sql/streams_read.sql")).await?))
         };
-        let prepared = driven(connection, &mut ended, prepare).await;
+        let prepared = driven(&mut connection, prepare).await;
         let (append, load) =
             prepared.map_err(|e| driver(format!("prepare a session of {application}"), e))?;
-        Ok(Self { session, append, load, ended })
+        Ok(Self { client, connection, append, load })
     }
 
     /// Calls the append function. After an error that is not the server's answer the session is of no
@@ -93,12 +92,11 @@ impl Link {
         arguments: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Error> {
         let statement = statement(self).clone();
-        let Session { client, connection } = &mut self.session;
-        let call = driven(connection, &mut self.ended, client.query(&statement, arguments));
+        let call = driven(&mut self.connection, self.client.query(&statement, arguments));
         match tokio::time::timeout(ANSWER_WAIT, call).await {
             Ok(rows) => rows.map_err(|e| driver(what, e)),
             Err(_) => {
-                self.ended = true;
+                self.connection = None;
                 let message = format!("{what}: the server did not answer in time");
                 Err(Error::new(ErrorKind::Unavailable, message))
             }
@@ -107,52 +105,52 @@ impl Link {
 
     /// Which process of the server holds a stream now; none if nobody does, or a prepared transaction.
     pub(super) async fn holder(&mut self, tenant: &str, stream: &str) -> Option<i32> {
-        let Session { client, connection } = &mut self.session;
+        let client = &self.client;
         let look = async {
             let sql = include_str!("../../sql/stream_holder.sql");
             client.query_opt(sql, &[&tenant, &stream]).await.ok()??.try_get(0).ok()?
         };
-        driven(connection, &mut self.ended, look).await
+        driven(&mut self.connection, look).await
     }
 
     /// Whether it can be called.
     pub(super) fn is_open(&self) -> bool {
-        !self.ended && !self.session.client.is_closed()
+        self.connection.is_some() && !self.client.is_closed()
     }
 
     /// Resolves when the server ends the session.
     pub(super) async fn closed(&mut self) {
-        let Self { session, ended, .. } = self;
         poll_fn(|cx| {
-            moves(&mut session.connection, ended, cx);
-            if *ended { Poll::Ready(()) } else { Poll::Pending }
+            moves(&mut self.connection, cx);
+            if self.connection.is_none() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
 }
 
 /// A future of the client, with the connection that moves its bytes.
-async fn driven<F: Future>(connection: &mut Connection, ended: &mut bool, future: F) -> F::Output {
+async fn driven<F: Future>(connection: &mut Option<Connection>, future: F) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|cx| {
         // First what the future wants sent, then what has come.
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(output);
         }
-        moves(connection, ended, cx);
+        moves(connection, cx);
         future.as_mut().poll(cx)
     })
     .await
 }
 
-/// Moves bytes as far as they go now.
-fn moves(connection: &mut Connection, ended: &mut bool, cx: &mut Context<'_>) {
-    while !*ended {
-        match connection.poll_message(cx) {
+/// Moves bytes as far as they go now. A connection that has ended is dropped: it holds the other end of
+/// each answer that is waited for, and only so are they given up.
+fn moves(connection: &mut Option<Connection>, cx: &mut Context<'_>) {
+    while let Some(open) = connection {
+        match open.poll_message(cx) {
             // Notices are for people, and the server logs them.
             Poll::Ready(Some(Ok(_))) => {}
             // What went wrong the client's future says, too.
-            Poll::Ready(Some(Err(_)) | None) => *ended = true,
+            Poll::Ready(Some(Err(_)) | None) => *connection = None,
             Poll::Pending => return,
         }
     }
