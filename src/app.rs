@@ -8,7 +8,7 @@ mod views;
 use std::any::TypeId;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use foldlog_core::{Decider, Error, ErrorKind, Tenant};
 use foldlog_eventstore::EventStore;
@@ -20,6 +20,9 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 pub use builder::AppBuilder;
 use tasks::Tasks;
+
+/// What tells a decision the time.
+type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// How long a shutdown waits for calls and tasks under way before it breaks them off.
 const GRACE: Duration = Duration::from_secs(10);
@@ -38,6 +41,7 @@ pub struct App {
 
 struct Shared {
     store: EventStore,
+    clock: Clock,
     #[cfg(feature = "projections")]
     projections: foldlog_projections::Projections,
     aggregates: HashSet<TypeId>,
@@ -113,6 +117,11 @@ impl App {
             return Err(Error::new(ErrorKind::Stopped, "the app was shut down"));
         }
         Ok(call)
+    }
+
+    /// The time for a decision.
+    pub(crate) fn now(&self) -> SystemTime {
+        (self.shared.clock)()
     }
 
     /// For whom this handle acts.

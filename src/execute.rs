@@ -119,6 +119,9 @@ impl<A: Decider, C: CommandOf<A>, M> Execute<A, C, M> {
     /// The id stands for a command on this stream: the same id on another stream is
     /// [`ErrorKind::IdReused`](crate::ErrorKind::IdReused). The reply is kept as JSON; one that
     /// can't be read any more is [`ErrorKind::Decode`](crate::ErrorKind::Decode).
+    ///
+    /// Unless the [`metadata`](Self::metadata) names another cause, the id is recorded as the
+    /// `causation_id` of the events.
     pub fn command_id(mut self, id: Uuid) -> Self
     where
         C::Reply: Serialize + DeserializeOwned,
@@ -133,7 +136,7 @@ impl<A: Decider, C: CommandOf<A>, M> Execute<A, C, M> {
         self
     }
 
-    /// What is recorded beside each event.
+    /// What is recorded beside each event; the aggregate sees it in its [`Context`](crate::Context).
     pub fn metadata(mut self, metadata: Metadata) -> Self {
         self.options.metadata = metadata;
         self

@@ -7,6 +7,7 @@ use foldlog::prelude::*;
 use foldlog_testkit::{Template, TestDatabase, template};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc as channel;
+use uuid::Uuid;
 
 #[derive(Key, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct AccountId(pub(crate) String);
@@ -88,6 +89,17 @@ impl Handles<Peek> for Account {
             return Err(Short { missing: 1 });
         }
         Ok(Decision::none().reply(self.cents))
+    }
+}
+
+/// Answers what the context says besides the state, without an event.
+pub(crate) struct Look;
+
+impl Handles<Look> for Account {
+    type Reply = (Option<Uuid>, Metadata, SystemTime);
+
+    fn decide(&self, _: &Look, cx: &Context<Self>) -> Decided<Self, Look> {
+        Ok(Decision::none().reply((cx.command_id(), cx.metadata().clone(), cx.now())))
     }
 }
 

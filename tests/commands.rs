@@ -1,13 +1,17 @@
 //! Commands: what they store, what they answer, and what stops them.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use foldlog::prelude::*;
 use foldlog::{CommandOf, Encoded, Error, ErrorKind, Identifies, Request, StreamEvents};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::bank::{
-    Account, AccountEvent, AccountId, Deposit, Peek, Short, Withdraw, account, bench, open, stored,
+    Account, AccountEvent, AccountId, Deposit, Look, Peek, Short, Withdraw, account, bench, open,
+    stored,
 };
 
 #[tokio::test]
@@ -107,10 +111,57 @@ async fn metadata_is_recorded_beside_each_event() {
     let metadata = Metadata::new().correlation("visit 7").with("desk", 3);
     let done = app.execute(&ada, Deposit(1)).metadata(metadata.clone());
     done.retry(Retry::never()).await.unwrap();
-    let loaded = app.load::<Account>(&ada).await.unwrap();
+    assert_eq!(recorded(&app, &ada).await, [metadata]);
+}
+
+/// The metadata of the events of an account.
+async fn recorded(app: &App, account: &AccountId) -> Vec<Metadata> {
+    let loaded = app.load::<Account>(account).await.unwrap();
     let page = app.store().read_stream(loaded.stream(), 0, 10).await.unwrap();
-    let event = page.events[0].typed::<AccountEvent>().unwrap();
-    assert_eq!((event.stream, event.metadata), (ada, metadata));
+    let events = page.events.iter().map(|raw| raw.typed::<AccountEvent>().unwrap());
+    events.map(|event| event.metadata).collect()
+}
+
+#[tokio::test]
+async fn a_command_with_an_id_is_the_cause_of_its_events_unless_another_is_named() {
+    let (_database, app) = bench().await;
+    let (ada, one, two) = (account("ada"), Uuid::from_u128(1), Uuid::from_u128(2));
+    let visit = Metadata::new().correlation("visit 7");
+    let caused = visit.clone().causation("event 5");
+    app.execute(&ada, Deposit(1)).metadata(visit.clone()).command_id(one).await.unwrap();
+    app.execute(&ada, Deposit(1)).command_id(two).metadata(caused.clone()).await.unwrap();
+    app.execute(&ada, Deposit(1)).metadata(visit.clone()).await.unwrap();
+    // A repetition sent with other metadata is the same command, and records nothing.
+    assert!(app.execute(&ada, Deposit(1)).command_id(one).await.unwrap().repeated);
+    let by_one = visit.clone().causation(one.to_string());
+    assert_eq!(recorded(&app, &ada).await, [by_one, caused, visit]);
+}
+
+#[tokio::test]
+async fn a_decision_sees_what_is_recorded_and_the_time_of_the_apps_clock() {
+    let database = crate::bank::database().await;
+    let minutes = Arc::new(AtomicU64::new(0));
+    let clock = {
+        let minutes = Arc::clone(&minutes);
+        move || SystemTime::UNIX_EPOCH + Duration::from_secs(60 * minutes.load(Ordering::SeqCst))
+    };
+    let app = App::builder(database.db()).clock(clock).aggregate::<Account>();
+    let app = app.start().await.unwrap();
+    let (ada, key) = (account("ada"), Uuid::from_u128(1));
+    let visit = Metadata::new().correlation("visit 7");
+    let seen = app.execute(&ada, Look).metadata(visit.clone()).await.unwrap().reply;
+    assert_eq!(seen, (None, visit.clone(), SystemTime::UNIX_EPOCH));
+    minutes.store(5, Ordering::SeqCst);
+    let mut tx = database.pool().begin().await.unwrap();
+    let look = app.execute(&ada, Look).metadata(visit.clone()).within(&mut tx).command_id(key);
+    let five = SystemTime::UNIX_EPOCH + Duration::from_secs(300);
+    let by_key = visit.causation(key.to_string());
+    assert_eq!(look.await.unwrap().reply, (Some(key), by_key, five));
+    // Tenants share the clock; without one it is the system's.
+    let red = app.tenant(Tenant::new("red").unwrap());
+    assert_eq!(red.execute(&ada, Look).await.unwrap().reply.2, five);
+    let other = open(database.db()).await.execute(&ada, Look).await.unwrap().reply.2;
+    assert!(other.elapsed().unwrap() < Duration::from_secs(60));
 }
 
 #[tokio::test]

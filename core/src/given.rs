@@ -28,9 +28,11 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use crate::decider::{CommandOf, Decider, IdOf};
 use crate::event::EventSet;
+use crate::metadata::Metadata;
 use crate::stream::{StreamName, Tenant};
 
 use snapshots::Snapshots;
@@ -52,6 +54,9 @@ pub struct Given<A: Decider> {
     commands: Vec<(usize, &'static str)>,
     id: Option<IdOf<A>>,
     now: SystemTime,
+    metadata: Metadata,
+    /// Of the next command.
+    command_id: Option<Uuid>,
     snapshots: Option<Snapshots<A>>,
 }
 
@@ -71,6 +76,8 @@ pub fn given<A: Decider>(events: impl IntoIterator<Item = A::Event>) -> Given<A>
         commands: Vec::new(),
         id: None,
         now: beginning(),
+        metadata: Metadata::new(),
+        command_id: None,
         snapshots: None,
     };
     match given.stored(0, events) {
@@ -149,6 +156,22 @@ impl<A: Decider> Given<A> {
         self
     }
 
+    /// What the commands to come are sent with: the aggregate sees it in its
+    /// [`Context`](crate::Context).
+    #[must_use = "nothing is tested before `when` or `state`"]
+    pub fn metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// The id of the next command, and of no other: in production a second one with this id would not
+    /// be decided, but answered with the first one's reply.
+    #[must_use = "nothing is tested before `when` or `state`"]
+    pub fn command_id(mut self, id: Uuid) -> Self {
+        self.command_id = Some(id);
+        self
+    }
+
     /// Checks [`snapshots_agree`] as well, now and after each command; and each command must come to
     /// the same on a state that was restored, after any of the events.
     ///
@@ -189,6 +212,7 @@ impl<A: Decider> Given<A> {
             Ok(outcome) => outcome,
             Err(fault) => self.fail(&fault),
         };
+        self.command_id = None;
         let (outcome, emitted) = outcome.parted();
         self.events.extend(emitted);
         self.check_snapshots();

@@ -4,6 +4,7 @@ use std::any::{TypeId, type_name};
 use std::collections::{HashMap, HashSet};
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use foldlog_core::{Decider, Error, ErrorKind, Event, Tenant};
@@ -15,12 +16,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::tasks::Tasks;
-use super::{App, Shared};
+use super::{App, Clock, Shared};
 
 /// An app before its start: say what it consists of, then [`start`](Self::start) it.
 #[must_use = "an app begins with `start`"]
 pub struct AppBuilder {
     db: Db,
+    clock: Clock,
     workers: bool,
     registrations: Vec<Box<dyn Registration>>,
 }
@@ -49,13 +51,23 @@ pub(crate) struct Starting {
 
 impl AppBuilder {
     pub(super) fn new(db: Db) -> Self {
-        Self { db, workers: true, registrations: Vec::new() }
+        Self { db, clock: Arc::new(SystemTime::now), workers: true, registrations: Vec::new() }
     }
 
     /// Registers an aggregate: its commands can be executed, and its event types are made known to
     /// the store at the start.
     pub fn aggregate<A: Decider>(self) -> Self {
         self.register(AggregateOf::<A>(PhantomData))
+    }
+
+    /// What tells decisions the time, as [`Context::now`](crate::Context::now): the system's clock
+    /// before. It is asked once for each command.
+    ///
+    /// Nothing else goes by it: when an event was recorded is for the server to say, and waits and
+    /// leases go by the system's clock.
+    pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
     }
 
     /// For a process that must not run workers: another one does. Commands, appends and reads work
@@ -100,6 +112,7 @@ impl AppBuilder {
         tasks.spawn(watched("the store", async move { running.run(until).await }));
         let shared = Shared {
             store,
+            clock: self.clock,
             #[cfg(feature = "projections")]
             projections,
             aggregates,

@@ -1,7 +1,5 @@
 //! One command, from the stream it is for to what became of it.
 
-use std::time::SystemTime;
-
 use foldlog_core::{
     CommandOf, Context, Decider, Decision, Error, ErrorKind, Event, IdOf, Metadata, Position,
     Retry, StreamName, Token,
@@ -32,21 +30,23 @@ pub(super) async fn run<A: Decider, C: CommandOf<A>>(
     app: &App,
     id: IdOf<A>,
     command: &C,
-    options: Options<C::Reply>,
+    mut options: Options<C::Reply>,
     retry: Retry,
     mut via: Via<'_>,
 ) -> Result<Executed<C::Reply>, ExecuteError<A::Rejection>> {
     let _call = app.call()?;
     app.check_registered::<A>()?;
     let stream = StreamName::of::<A::Event>(app.acts_for(), &id)?;
+    let command_id = options.kept.as_ref().map(|kept| kept.id);
+    let metadata = std::mem::take(&mut options.metadata);
+    let mut context = Context::new(id, 0, app.now()).with_command(command_id, metadata);
     let target = Target { store: app.store(), stream, options };
-    let now = SystemTime::now();
     let mut folded = Folded::<A>::default();
     let mut attempts = 0;
     loop {
         folded.advance(target.store, &mut via, &target.stream).await?;
         attempts += 1;
-        let context = Context::new(id.clone(), folded.version, now);
+        context = context.with_version(folded.version);
         let error = match target.attempt(command, &context, &folded, &mut via).await {
             Err(error @ ExecuteError::Conflict { .. }) => error,
             end => return end,
@@ -86,7 +86,7 @@ impl<R: Send> Target<'_, R> {
             _ => command.decide(&folded.state, context).map_err(ExecuteError::Rejected),
         };
         match decided {
-            Ok(decision) => self.carry_out(decision, folded, via).await,
+            Ok(decision) => self.carry_out(decision, context, folded, via).await,
             // A repetition gets its first answer, whatever has become of the stream since.
             Err(error) => match self.accepted_before(folded, via).await? {
                 Some(executed) => Ok(executed),
@@ -98,6 +98,7 @@ impl<R: Send> Target<'_, R> {
     async fn carry_out<A: Decider>(
         &self,
         decision: Decision<A::Event, R>,
+        context: &Context<A>,
         folded: &Folded<A>,
         via: &mut Via<'_>,
     ) -> Result<Executed<R>, ExecuteError<A::Rejection>> {
@@ -109,7 +110,7 @@ impl<R: Send> Target<'_, R> {
         }
         let events = events.iter().map(Event::encode).collect::<Result<Vec<_>, _>>()?;
         let part = StreamEvents::raw(self.stream.clone(), expected(folded.version), events);
-        let mut request = Request::new([part])?.metadata(&self.options.metadata)?;
+        let mut request = Request::new([part])?.metadata(context.metadata())?;
         if let Some(kept) = kept {
             let written = kept.write(&reply)?;
             request = request.id(kept.id).stands_for(&self.meaning()).reply(written);

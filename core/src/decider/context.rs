@@ -2,19 +2,44 @@
 
 use std::time::SystemTime;
 
-use super::{Decider, IdOf};
+use uuid::Uuid;
 
-/// What a decision may know besides the state: which stream, how far, and what time it is.
+use super::{Decider, IdOf};
+use crate::metadata::Metadata;
+
+/// What a decision may know besides the state: which stream, how far, what time it is, and what the
+/// command was sent with.
 pub struct Context<A: Decider> {
     id: IdOf<A>,
     version: u64,
     now: SystemTime,
+    metadata: Metadata,
+    command_id: Option<Uuid>,
 }
 
 impl<A: Decider> Context<A> {
     /// A context; `execute` makes its own, tests make theirs.
     pub fn new(id: IdOf<A>, version: u64, now: SystemTime) -> Self {
-        Self { id, version, now }
+        Self { id, version, now, metadata: Metadata::new(), command_id: None }
+    }
+
+    /// With what the command was sent with. An id is the cause of what the command does, unless the
+    /// metadata names another one.
+    #[must_use]
+    pub fn with_command(mut self, id: Option<Uuid>, metadata: Metadata) -> Self {
+        self.command_id = id;
+        self.metadata = metadata;
+        if let (Some(id), None) = (id, &self.metadata.causation_id) {
+            self.metadata.causation_id = Some(id.to_string());
+        }
+        self
+    }
+
+    /// The same at another version: for the next decision on the command.
+    #[must_use]
+    pub fn with_version(mut self, version: u64) -> Self {
+        self.version = version;
+        self
     }
 
     /// The id of the aggregate.
@@ -32,9 +57,20 @@ impl<A: Decider> Context<A> {
         self.version == 0
     }
 
-    /// The time of the decision, by the clock of this machine. A retry sees the same time.
+    /// The time of the decision, by the clock of the app. A retry sees the same time.
     pub fn now(&self) -> SystemTime {
         self.now
+    }
+
+    /// What is recorded beside each event of the command: the metadata that it was sent with, and if
+    /// that names no cause, the command's id as the cause.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// The id that the command was sent with, under which it is done once.
+    pub fn command_id(&self) -> Option<Uuid> {
+        self.command_id
     }
 }
 
@@ -44,6 +80,7 @@ impl<A: Decider> std::fmt::Debug for Context<A> {
             .field("id", &self.id)
             .field("version", &self.version)
             .field("now", &self.now)
-            .finish()
+            .field("command_id", &self.command_id)
+            .finish_non_exhaustive()
     }
 }

@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize, Serializer};
+use uuid::Uuid;
 
 use crate::decider::{Context, Decided, Decider, Decision, Handles};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Encoded, Event, EventSet, RawEvent};
 use crate::key::Key;
+use crate::metadata::Metadata;
 use crate::stream::StreamName;
 use crate::tagged;
 
@@ -109,6 +111,17 @@ impl Handles<Look> for Account {
 
     fn decide(&self, _: &Look, cx: &Context<Self>) -> Decided<Self, Look> {
         Ok(Decision::none().reply((cx.id().clone(), cx.version(), cx.now())))
+    }
+}
+
+/// Answers what it was sent with.
+pub(super) struct Ask;
+
+impl Handles<Ask> for Account {
+    type Reply = (Option<Uuid>, Metadata);
+
+    fn decide(&self, _: &Ask, cx: &Context<Self>) -> Decided<Self, Ask> {
+        Ok(Decision::none().reply((cx.command_id(), cx.metadata().clone())))
     }
 }
 

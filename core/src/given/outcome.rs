@@ -50,7 +50,8 @@ impl<A: Decider, R> Outcome<A, R> {
         command: &C,
     ) -> Result<Self, String> {
         let Some(id) = given.id.clone() else { return Err("no id was given".to_owned()) };
-        let context = Context::new(id, given.version(), given.now);
+        let context = Context::new(id, given.version(), given.now)
+            .with_command(given.command_id, given.metadata.clone());
         let (events, reply) = match command.decide(state, &context) {
             Ok(decision) => decision.into_parts(),
             Err(rejection) => return Ok(Self::Rejected(rejection)),

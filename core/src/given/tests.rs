@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::bank::{
-    Account, AccountEvent, Depot, Forgetful, Look, North, Parcel, Refused, Send, Tenths, Withdraw,
-    deposited, failure, opened, withdrawn,
+    Account, AccountEvent, Ask, Depot, Forgetful, Look, North, Parcel, Refused, Send, Tenths,
+    Withdraw, deposited, failure, opened, withdrawn,
 };
 use super::*;
 use crate::decider::{Context, Decided, Handles};
@@ -267,6 +267,29 @@ fn time_moves_as_the_test_says() {
         .later(Duration::from_secs(1))
         .when(Look)
         .replies_with(|(_, _, now)| *now == beginning() + Duration::from_secs(1));
+}
+
+#[test]
+fn metadata_stays_and_a_command_id_is_for_one_command() {
+    let metadata = Metadata::new().correlation("visit 7");
+    let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    given::<Account>([])
+        .when(Ask)
+        .replies((None, Metadata::new()))
+        .metadata(metadata.clone())
+        .command_id(one)
+        .then_when(Ask)
+        // As `execute` records it: the command is the cause.
+        .replies((Some(one), metadata.clone().causation(one.to_string())))
+        .then_when(Ask)
+        .replies((None, metadata));
+    let caused = Metadata::new().causation("event 5");
+    given::<Account>([])
+        .command_id(two)
+        .metadata(caused.clone())
+        .with_snapshots()
+        .when(Ask)
+        .replies((Some(two), caused));
 }
 
 #[test]

@@ -3,10 +3,13 @@
 use std::fmt::Debug;
 use std::time::{Duration, SystemTime};
 
+use uuid::Uuid;
+
 use super::outcome::{Answer, difference, listed};
 use super::stored::Stored;
 use super::{Given, fold};
 use crate::decider::{CommandOf, Decider};
+use crate::metadata::Metadata;
 
 /// Between lines of one part of a failure.
 const BELOW: &str = "\n          ";
@@ -177,6 +180,20 @@ impl<A: Decider, R> When<A, R> {
     #[must_use = "the time is for the commands to come"]
     pub fn later(mut self, by: Duration) -> Self {
         self.given = self.given.later(by);
+        self
+    }
+
+    /// What the commands to come are sent with: [`Given::metadata`].
+    #[must_use = "the metadata is for the commands to come"]
+    pub fn metadata(mut self, metadata: Metadata) -> Self {
+        self.given = self.given.metadata(metadata);
+        self
+    }
+
+    /// The id of the next command: [`Given::command_id`].
+    #[must_use = "the id is for the next command"]
+    pub fn command_id(mut self, id: Uuid) -> Self {
+        self.given = self.given.command_id(id);
         self
     }
 
