@@ -132,8 +132,9 @@ begin
         lowest := least(lowest, line.known_position);
     end loop;
     if tries and 0 = any (row_id) then
-        result := foldlog.append_busy_streams(
-            request_tenant, stream_request, stream_name, stream_expected, row_id);
+        select b.result, b.version into result, row_version
+        from foldlog.append_busy_streams(
+            request_tenant, stream_request, stream_name, stream_expected, row_id, row_version) b;
     end if;
     if lowest is not null then
         select e.versions, e.last_position into row_version, last_position

@@ -238,24 +238,28 @@ begin
 end $$;
 
 -- Which requests are busy, of a call that waits for nobody: 4 for each of their streams, 0 for the
--- others. A row that is not locked is another's, or about to be made by another, or missing.
+-- others; and no version of the streams that are held. A row that is not locked is another's, or about
+-- to be made by another, or missing.
 create function foldlog.append_busy_streams(
     request_tenant text[], stream_request integer[], stream_name text[], stream_expected bigint[],
-    row_id bigint[]
-) returns smallint[]
+    row_id bigint[], inout version bigint[], out result smallint[]
+)
 language sql volatile
 begin atomic
-    with busy as (
-        select distinct w.request
-        from unnest(stream_request, stream_name, stream_expected, row_id)
-            w(request, name, expected, id)
-        where w.id = 0 and (w.expected in (-2, 0) or exists (
-            select from foldlog.stream s
-            where s.tenant = request_tenant[w.request] and s.name = w.name))
+    with entries as (
+        select w.entry, w.request, w.version,
+            w.id = 0 and (w.expected in (-2, 0) or exists (
+                select from foldlog.stream s
+                where s.tenant = request_tenant[w.request] and s.name = w.name)) as held
+        from unnest(stream_request, stream_name, stream_expected, row_id, version)
+            with ordinality w(request, name, expected, id, version, entry)
+    ), busy as (
+        select e.request from entries e where e.held group by e.request
     )
-    select array_agg(case when b.request is null then 0 else 4 end::smallint order by w.entry)
-    from unnest(stream_request) with ordinality w(request, entry)
-    left join busy b on b.request = w.request;
+    select array_agg(case when not e.held then e.version end order by e.entry),
+        array_agg(case when b.request is null then 0 else 4 end::smallint order by e.entry)
+    from entries e
+    left join busy b on b.request = e.request;
 end;
 
 -- Locks the ids of requests, in the order of their keys, and answers the results: 4 for the streams
