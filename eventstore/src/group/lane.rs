@@ -88,6 +88,10 @@ async fn wait(
 ) -> Served {
     let patience = Duration::from_millis(LOCK_WAIT_MS.unsigned_abs().into());
     let requests = next_call(&mut queue);
+    if requests.is_empty() {
+        // Their callers are gone.
+        return Served { stream, left: queue, link };
+    }
     if link.as_ref().is_none_or(|link| !link.is_open()) {
         match Link::open(store.db(), "foldlog append").await {
             Ok(opened) => link = Some(opened),

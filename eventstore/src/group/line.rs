@@ -62,13 +62,18 @@ impl Line {
             }
             let several = requests.len() > 1;
             let busy = deliver(&self.store, &mut self.link, requests, 0).await;
+            let mut again = Vec::new();
             for Detour { stream, mut waiting } in busy {
                 waiting.busy += 1;
                 if waiting.busy < BUSY_MAX {
-                    self.pending.push_front(waiting);
+                    again.push(waiting);
                 } else {
                     self.send(Detour { stream, waiting });
                 }
+            }
+            // Ahead of the others, in the order in which they came.
+            for waiting in again.into_iter().rev() {
+                self.pending.push_front(waiting);
             }
             if several {
                 // Those who have just been answered may have their next request ready.
