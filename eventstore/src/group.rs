@@ -20,7 +20,7 @@ mod line;
 mod link;
 mod loads;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Instant;
 
 use foldlog_core::{Error, ErrorKind, StreamName};
@@ -141,17 +141,24 @@ impl Group {
     }
 
     fn open(&self, lines: Lines) -> Closing<'_> {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(lines));
-        Closing(self)
+        let lines = Arc::new(lines);
+        let opened = Arc::downgrade(&lines);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(lines);
+        Closing { group: self, opened }
     }
 }
 
-/// Closes the group when it is dropped, by whatever end the writers come to.
-struct Closing<'a>(&'a Group);
+/// Closes the group when it is dropped, by whatever end the writers come to; unless another run has
+/// opened it anew.
+struct Closing<'a> {
+    group: &'a Group,
+    opened: Weak<Lines>,
+}
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
-        *self.0.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut lines = self.group.0.write().unwrap_or_else(PoisonError::into_inner);
+        lines.take_if(|lines| std::ptr::eq(Arc::as_ptr(lines), self.opened.as_ptr()));
     }
 }
 
