@@ -66,8 +66,8 @@ pub use foldlog_pg::Db;
 
 #[cfg(feature = "eventstore")]
 pub use foldlog_eventstore::{
-    AppendError, EventStore, IntoEvents, Receipt, Request, StreamAppended, StreamEvents,
-    StreamPage, Subscription, any, exists, no_stream,
+    AppendError, EventHeader, EventStore, IntoEvents, Receipt, Request, Since, StreamAppended,
+    StreamEvents, StreamPage, Subscription, any, exists, no_stream,
 };
 
 #[cfg(feature = "projections")]

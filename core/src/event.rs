@@ -143,7 +143,7 @@ impl RawEvent {
             version: self.version,
             recorded: self.recorded,
             token: self.token,
-            metadata: Metadata::decode(self)?,
+            metadata: Metadata::of(self)?,
         })
     }
 }

@@ -73,7 +73,12 @@ impl Metadata {
         (*self != Self::default()).then(|| serde_json::to_string(self).ok()).flatten()
     }
 
-    pub(crate) fn decode(raw: &RawEvent) -> Result<Self, Error> {
+    /// The metadata of a stored event.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Decode`] if it is not an object that foldlog wrote.
+    pub fn of(raw: &RawEvent) -> Result<Self, Error> {
         let Some(json) = &raw.metadata else { return Ok(Self::default()) };
         serde_json::from_str(json.get()).map_err(|cause| {
             Error::new(

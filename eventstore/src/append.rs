@@ -49,7 +49,8 @@ pub struct StreamAppended {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
-    /// A stream is not at the version that was expected.
+    /// A stream is not at the version that was expected. [`EventStore::since`] tells what came in
+    /// between.
     #[error("stream {stream} is at version {actual}, expected {expected}")]
     Conflict {
         /// The first stream of which the expectation failed.

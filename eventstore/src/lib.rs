@@ -12,6 +12,7 @@ mod group;
 mod limits;
 mod read;
 mod request;
+mod since;
 mod source;
 mod store;
 mod subscription;
@@ -23,6 +24,7 @@ pub use limits::{
 };
 pub use read::StreamPage;
 pub use request::{IntoEvents, Request, StreamEvents, any, exists, no_stream};
+pub use since::{EventHeader, Since};
 pub use store::{EventStore, Receipt};
 pub use subscription::Subscription;
 

@@ -1,7 +1,7 @@
 //! What a command came to.
 
 use foldlog_core::{Error, ErrorKind, Expected, StreamName, Token};
-use foldlog_eventstore::AppendError;
+use foldlog_eventstore::{AppendError, Since};
 
 /// A command that was accepted.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub enum ExecuteError<R> {
     Rejected(R),
     /// Others appended to the stream meanwhile, more often than was to be retried; or it is not at
     /// the version that was expected.
-    #[error("stream {stream} is at version {actual}, expected {expected}")]
+    #[error("stream {stream} is at version {actual}, expected {expected}{since}")]
     Conflict {
         /// The stream.
         stream: StreamName,
@@ -43,6 +43,9 @@ pub enum ExecuteError<R> {
         expected: Expected,
         /// The version it is at.
         actual: u64,
+        /// What was appended after the version that the decision rested on, and by which commands.
+        /// Empty if the stream has not come so far, or if the read for it failed.
+        since: Since,
     },
     /// A lock was not to be had in time.
     #[error("stream {stream} is locked by another transaction")]
@@ -61,7 +64,7 @@ impl<R> From<AppendError> for ExecuteError<R> {
     fn from(error: AppendError) -> Self {
         match error {
             AppendError::Conflict { stream, expected, actual } => {
-                Self::Conflict { stream, expected, actual }
+                Self::Conflict { stream, expected, actual, since: Since::default() }
             }
             AppendError::Busy { stream, pid } => Self::Busy { stream, pid },
             AppendError::Store(error) => Self::Store(error),

@@ -1,10 +1,12 @@
 //! One command, from the stream it is for to what became of it.
 
 use foldlog_core::{
-    CommandOf, Context, Decider, Decision, Error, ErrorKind, Event, IdOf, Metadata, Position,
-    Retry, StreamName, Token,
+    CommandOf, Context, Decider, Decision, Error, ErrorKind, Event, Expected, IdOf, Metadata,
+    Position, Retry, StreamName, Token,
 };
-use foldlog_eventstore::{AppendError, Appended, EventStore, Receipt, Request, StreamEvents};
+use foldlog_eventstore::{
+    AppendError, Appended, EventStore, Receipt, Request, Since, StreamEvents,
+};
 use uuid::Uuid;
 
 use super::kept::Kept;
@@ -56,7 +58,7 @@ pub(super) async fn run<A: Decider, C: CommandOf<A>>(
             Some(_) => None,
             None => retry.pause_after(attempts, chance()),
         };
-        let Some(pause) = pause else { return Err(error) };
+        let Some(pause) = pause else { return Err(target.explained(error, &mut via).await?) };
         tracing::debug!(stream = %target.stream, attempts, "a command is decided again");
         tokio::time::sleep(pause).await;
     }
@@ -82,6 +84,7 @@ impl<R: Send> Target<'_, R> {
                 stream: self.stream.clone(),
                 expected: expected(version),
                 actual: folded.version,
+                since: Since::default(),
             }),
             _ => command.decide(&folded.state, context).map_err(ExecuteError::Rejected),
         };
@@ -155,6 +158,30 @@ impl<R: Send> Target<'_, R> {
         }))
     }
 
+    /// A conflict that nobody retries, with what came in between.
+    async fn explained<E>(
+        &self,
+        error: ExecuteError<E>,
+        via: &mut Via<'_>,
+    ) -> Result<ExecuteError<E>, Error> {
+        let ExecuteError::Conflict { stream, expected, actual, .. } = error else {
+            return Ok(error);
+        };
+        let after = if let Expected::Exact(version) = expected { version } else { 0 };
+        let mut since = Since::default();
+        if actual > after {
+            match via.since(self.store, &stream, after).await {
+                Ok(found) => since = found,
+                // The conflict stands without it; but a transaction may be broken off by this.
+                Err(error) if via.is_own() => {
+                    tracing::debug!(%error, %stream, "a conflict goes unexplained");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(ExecuteError::Conflict { stream, expected, actual, since })
+    }
+
     /// What a command id stands for. Not the command itself: it may be written otherwise by a later
     /// program, and is the same command still.
     fn meaning(&self) -> String {
@@ -177,6 +204,22 @@ impl Via<'_> {
             Self::Own => store.append(request).await,
             Self::In(conn) => store.append_in(conn, request).await,
         }
+    }
+
+    async fn since(
+        &mut self,
+        store: &EventStore,
+        stream: &StreamName,
+        after_version: u64,
+    ) -> Result<Since, Error> {
+        match self {
+            Self::Own => store.since(stream, after_version).await,
+            Self::In(conn) => store.since_in(conn, stream, after_version).await,
+        }
+    }
+
+    fn is_own(&self) -> bool {
+        matches!(self, Self::Own)
     }
 
     async fn receipt(

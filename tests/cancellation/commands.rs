@@ -120,6 +120,36 @@ async fn a_dropped_load_leaves_the_pool_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_dropped_look_at_what_came_in_between_leaves_the_pool_as_it_was() {
+    let mut narrow = Narrow::new().await;
+    let ada = account("ada");
+    let cents = vec![AccountEvent::Deposited { cents: 1 }; 200];
+    narrow.app.append([any(&ada, cents)]).await.unwrap();
+    let stream = narrow.app.load::<Account>(&ada).await.unwrap().stream().clone();
+    sweep("EventStore::since, EventStore::since_in", async |cut| {
+        let looks = async {
+            let store = narrow.app.store();
+            let long = store.since(&stream, 0).await.unwrap();
+            let mut conn = narrow.db.pool().acquire().await.unwrap();
+            let short = store.since_in(&mut conn, &stream, 199).await.unwrap();
+            (long.count, short.count)
+        };
+        let looks = cut.of(looks).await;
+        narrow.nothing_left().await;
+        looks.is_some_and(|looks| looks == (200, 1))
+    })
+    .await;
+    sweep("Execute::into_future, that explains a conflict", async |cut| {
+        let end = cut.of(narrow.app.execute(&ada, Deposit(1)).expect_version(0)).await;
+        narrow.nothing_left().await;
+        assert_eq!(narrow.cents("ada").await, 200);
+        matches!(end, Some(Err(ExecuteError::Conflict { since, .. })) if since.count == 200)
+    })
+    .await;
+    narrow.end().await;
+}
+
+#[tokio::test]
 async fn a_dropped_export_leaves_the_pool_as_it_was() {
     let mut narrow = Narrow::new().await;
     let ada = account("ada");
