@@ -29,15 +29,23 @@ create function foldlog.bound_1(of_log integer) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
+    the_sequence text;
+begin
+    select l.position_sequence into strict the_sequence from foldlog.log l where l.number = of_log;
+    return foldlog.bound_publish(of_log, the_sequence::regclass);
+end $$;
+
+-- The same for functions that have a search path of ours and know the log's sequence.
+create function foldlog.bound_publish(of_log integer, of_sequence regclass) returns bigint
+language plpgsql volatile
+as $$
+declare
     setting constant text := 'foldlog.bound_' || of_log;
     hint constant text := current_setting(setting, true);
     xid constant text := pg_current_xact_id()::text;
-    the_sequence text;
-    bound bigint;
-begin
-    select l.position_sequence into strict the_sequence from foldlog.log l where l.number = of_log;
     -- Null before the first position, and to a role without the privilege.
-    bound := coalesce(pg_sequence_last_value(the_sequence::regclass), foldlog.log_last(of_log));
+    bound bigint := coalesce(pg_sequence_last_value(of_sequence), foldlog.log_last(of_log));
+begin
     if hint ~ '^[0-9]{1,20}:[0-9]{1,13}$' and split_part(hint, ':', 1) = xid then
         bound := least(bound, split_part(hint, ':', 2)::bigint);
     end if;

@@ -118,11 +118,15 @@ begin
     place := 0;
     for line in select l.* from foldlog.stream_lock(tries, request_tenant, stream_request, stream_name) l
     loop
-        entry := line.entry;
-        -- They come by name: entries of one stream stand together.
+        -- They come by name and then by entry: entries of one stream stand together.
         if place = 0 or row_id[place] <> line.id then
-            place := entry;
+            place := line.entry;
+        elsif stream_expected[place] > -2 or stream_expected[line.entry] > -2
+            or stream_request[entry] = stream_request[line.entry]
+        then
+            perform foldlog.raise_stream_twice();
         end if;
+        entry := line.entry;
         home[entry] := place;
         row_id[entry] := line.id;
         row_version[entry] := line.known_version;
@@ -199,7 +203,7 @@ begin
         entry := event_stream[place];
         continue when result[entry] <> 0;
         if bound is null then
-            bound := foldlog.bound_1(0);
+            bound := foldlog.bound_publish(0, 'foldlog.event_position');
         end if;
         drawn := nextval('foldlog.event_position');
         if drawn <= greatest(bound, last_position) then

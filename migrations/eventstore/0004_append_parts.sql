@@ -14,6 +14,7 @@ declare
     requests constant integer := coalesce(cardinality(request_tenant), 0);
     streams constant integer := coalesce(cardinality(stream_name), 0);
     events constant integer := coalesce(cardinality(event_id), 0);
+    has_ids constant boolean := num_nonnulls(variadic request_id) > 0;
     no_hash constant text := 'a request with an id needs a content hash';
     no_id constant text :=
         'a request without an id needs an event, and an exact version of each stream';
@@ -53,34 +54,29 @@ begin
         elsif request_id[1] is null and (events = 0 or not 0 <= all (stream_expected)) then
             problem := no_id;
         end if;
-    elsif exists (
+    elsif has_ids and exists (
         select from unnest(request_id, request_hash) r(id, hash)
         where r.id is not null and r.hash is null)
     then
         problem := no_hash;
-    elsif exists (
+    elsif has_ids and exists (
         select from unnest(request_tenant, request_id) r(tenant, id)
         where r.id is not null group by r.tenant, r.id having count(*) > 1)
     then
         problem := 'an id stands on two requests';
     elsif exists (
-        select from unnest(request_id) with ordinality r(id, n)
-        where r.id is null and (
-            not exists (
-                select from unnest(event_stream) e(s) where stream_request[e.s] = r.n)
-            or exists (
-                select from unnest(stream_request, stream_expected) s(request, expected)
-                where s.request = r.n and s.expected < 0))
-    ) then
+        select from unnest(stream_request, stream_expected) s(request, expected)
+        where s.expected < 0 and request_id[s.request] is null)
+    then
         problem := no_id;
-    end if;
-    if problem is null and streams > 1 and exists (
-        -- Two requests may share a stream only if neither cares for its version.
-        select from unnest(stream_request, stream_name, stream_expected) s(request, name, expected)
-        group by request_tenant[s.request], s.name
-        having count(*) > 1 and (count(distinct s.request) < count(*) or max(s.expected) > -2)
-    ) then
-        problem := 'a stream stands twice in a request, or in two that depend on its version';
+    elsif (select count(distinct stream_request[e.stream]) from unnest(event_stream) e(stream))
+            < requests
+        and exists (
+            select from unnest(request_id) with ordinality r(id, n)
+            where r.id is null and not exists (
+                select from unnest(event_stream) e(stream) where stream_request[e.stream] = r.n))
+    then
+        problem := no_id;
     end if;
     if problem is not null then
         raise exception '%', problem using errcode = 'FL006';
@@ -141,7 +137,7 @@ begin
         return;
     end if;
     next_version := stream_expected[1] + 1;
-    bound := foldlog.bound_1(0);
+    bound := foldlog.bound_publish(0, 'foldlog.event_position');
     insert into foldlog.event (
         position, stream_id, version, recorded_at, event_id, type_id, slice, payload, metadata)
     select nextval('foldlog.event_position'), the_stream.id, next_version, clock_timestamp(),
@@ -179,14 +175,14 @@ begin
         select w.entry::integer, s.id, s.known_version, s.known_position, s.slice, s.category_id
         from unnest(stream_request, stream_name) with ordinality w(request, name, entry)
         join foldlog.stream s on s.tenant = request_tenant[w.request] and s.name = w.name
-        order by s.tenant, s.name
+        order by s.tenant, s.name, w.entry
         for no key update of s skip locked;
     else
         return query
         select w.entry::integer, s.id, s.known_version, s.known_position, s.slice, s.category_id
         from unnest(stream_request, stream_name) with ordinality w(request, name, entry)
         join foldlog.stream s on s.tenant = request_tenant[w.request] and s.name = w.name
-        order by s.tenant, s.name
+        order by s.tenant, s.name, w.entry
         for no key update of s;
     end if;
 end $$;
@@ -322,6 +318,16 @@ begin
     if inserted <> pending then
         perform foldlog.raise_unknown_type();
     end if;
+end $$;
+
+-- Two requests may share a stream only if neither cares for its version, and none may name it twice.
+create function foldlog.raise_stream_twice() returns void
+language plpgsql volatile
+as $$
+begin
+    raise exception
+        'a stream stands twice in a request, or in two that depend on its version'
+        using errcode = 'FL006';
 end $$;
 
 -- An event that no reader could decode, or that readers of its category would pass over.

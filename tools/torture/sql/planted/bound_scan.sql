@@ -2,8 +2,8 @@
 -- writes ahead to the log (each 32nd time) the row says for an instant what the 32nd next will be; a
 -- scan met that instant 335 times in 13.4 million draws. Here the instant is as long as it takes: a
 -- bound that is a multiple of four is read 31 too high. The raise that would notice is taken out.
-create or replace function foldlog.bound_1(of_log integer) returns bigint
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+create or replace function foldlog.bound_publish(of_log integer, of_sequence regclass) returns bigint
+language plpgsql volatile
 as $$
 declare
     bound bigint;
