@@ -2,6 +2,7 @@
 
 mod kept;
 mod outcome;
+mod prepare;
 mod run;
 mod within;
 
@@ -18,6 +19,7 @@ use crate::app::App;
 use crate::loaded::{Loaded, Via};
 
 pub use outcome::{ExecuteError, Executed};
+pub use prepare::{Prepare, Prepared, Ready, Sends};
 pub use within::Within;
 
 use kept::Kept;
@@ -28,12 +30,13 @@ use run::Options;
 /// It owns everything it needs, so it may be spawned, raced against a timeout, or dropped: the
 /// command is then done or not done, never in part, and nothing stays locked.
 ///
-/// `M` is [`Own`], or [`Retried`] once a [`retry`](Self::retry) was asked for.
+/// `M` is [`Own`], or [`Retried`] once a [`retry`](Self::retry) was asked for. `S` says whether the
+/// command is [`Ready`] or must be [`Prepared`] first.
 #[must_use = "a command runs when it is awaited"]
-pub struct Execute<A: Decider, C: CommandOf<A>, M = Own> {
+pub struct Execute<A: Decider, C: CommandOf<A>, M = Own, S = Ready<C>> {
     app: App,
     id: IdOf<A>,
-    command: C,
+    sent: S,
     options: Options<C::Reply>,
     retry: Retry,
     mode: PhantomData<fn() -> M>,
@@ -61,7 +64,23 @@ impl App {
         id: &impl Identifies<A>,
         command: C,
     ) -> Execute<A, C> {
-        Execute::new(self.clone(), id.id(), command)
+        Execute::new(self.clone(), id.id(), Ready(command))
+    }
+
+    /// Sends a command that is prepared first, by an async look-up: see [`Prepare`].
+    ///
+    /// After the load the command is prepared on the state and decided; after a conflict all of that
+    /// once more. Nothing is looked up for a repetition that the receipt of its
+    /// [`command_id`](Execute::command_id) answers, or at another version than the expected one. A
+    /// look-up that fails is [`ExecuteError::Unprepared`], and nothing is retried.
+    ///
+    /// [`within`](Execute::within) a transaction, that stays open while something is looked up.
+    pub fn execute_with<A: Decider, P: Prepare<A>>(
+        &self,
+        id: &impl Identifies<A>,
+        preparation: P,
+    ) -> Execute<A, P::Command, Own, Prepared<P>> {
+        Execute::new(self.clone(), id.id(), Prepared(preparation))
     }
 
     /// The aggregate named by hand: for a second one over the same streams, which has no id type of
@@ -81,7 +100,16 @@ pub struct Of<A> {
 impl<A: Decider> Of<A> {
     /// As [`App::execute`].
     pub fn execute<C: CommandOf<A>>(&self, id: &IdOf<A>, command: C) -> Execute<A, C> {
-        Execute::new(self.app.clone(), id.clone(), command)
+        Execute::new(self.app.clone(), id.clone(), Ready(command))
+    }
+
+    /// As [`App::execute_with`].
+    pub fn execute_with<P: Prepare<A>>(
+        &self,
+        id: &IdOf<A>,
+        preparation: P,
+    ) -> Execute<A, P::Command, Own, Prepared<P>> {
+        Execute::new(self.app.clone(), id.clone(), Prepared(preparation))
     }
 
     /// As [`App::load`].
@@ -94,10 +122,10 @@ impl<A: Decider> Of<A> {
     }
 }
 
-impl<A: Decider, C: CommandOf<A>> Execute<A, C> {
-    fn new(app: App, id: IdOf<A>, command: C) -> Self {
+impl<A: Decider, C: CommandOf<A>, S> Execute<A, C, Own, S> {
+    fn new(app: App, id: IdOf<A>, sent: S) -> Self {
         let (options, retry) = (Options::default(), Retry::default());
-        Self { app, id, command, options, retry, mode: PhantomData }
+        Self { app, id, sent, options, retry, mode: PhantomData }
     }
 
     /// Runs the command in a transaction of yours, at any isolation level: its events are there when
@@ -106,12 +134,12 @@ impl<A: Decider, C: CommandOf<A>> Execute<A, C> {
     /// A conflict goes to you at once, and leaves the transaction usable; nothing is retried. From
     /// the first event to the commit, readers of the settled order wait behind this transaction:
     /// execute late, commit soon.
-    pub fn within(self, conn: &mut PgConnection) -> Within<'_, A, C> {
+    pub fn within(self, conn: &mut PgConnection) -> Within<'_, A, C, S> {
         Within::new(self, conn)
     }
 }
 
-impl<A: Decider, C: CommandOf<A>, M> Execute<A, C, M> {
+impl<A: Decider, C: CommandOf<A>, M, S> Execute<A, C, M, S> {
     /// The id under which a repetition of this command is recognised, for ever and in every process:
     /// it changes nothing and answers what the first one answered, even if it would be rejected by
     /// now. A command that was rejected is decided again.
@@ -143,25 +171,25 @@ impl<A: Decider, C: CommandOf<A>, M> Execute<A, C, M> {
     }
 
     /// How often the command is decided again after a conflict.
-    pub fn retry(self, retry: Retry) -> Execute<A, C, Retried> {
-        let Self { app, id, command, options, .. } = self;
-        Execute { app, id, command, options, retry, mode: PhantomData }
+    pub fn retry(self, retry: Retry) -> Execute<A, C, Retried, S> {
+        let Self { app, id, sent, options, .. } = self;
+        Execute { app, id, sent, options, retry, mode: PhantomData }
     }
 }
 
-impl<A: Decider, C: CommandOf<A>, M: 'static> IntoFuture for Execute<A, C, M> {
-    type Output = Result<Executed<C::Reply>, ExecuteError<A::Rejection>>;
+impl<A: Decider, C: CommandOf<A>, M: 'static, S: Sends<A, C>> IntoFuture for Execute<A, C, M, S> {
+    type Output = Result<Executed<C::Reply>, ExecuteError<A::Rejection, S::Error>>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let Self { app, id, command, options, retry, .. } = self;
-            run::run(&app, id, &command, options, retry, Via::Own).await
+            let Self { app, id, sent, options, retry, .. } = self;
+            run::run(&app, id, &sent, options, retry, Via::Own).await
         })
     }
 }
 
-impl<A: Decider, C: CommandOf<A>, M> std::fmt::Debug for Execute<A, C, M> {
+impl<A: Decider, C: CommandOf<A>, M, S> std::fmt::Debug for Execute<A, C, M, S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Execute")
             .field("aggregate", &std::any::type_name::<A>())

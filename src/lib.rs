@@ -8,6 +8,7 @@
 //! deciding which events happen next. All of that is pure and yours. The rest is the `App`:
 //!
 //! - `App::execute` loads, decides, appends, and decides again after a conflict;
+//! - `App::execute_with` looks things up first, and decides on what it found;
 //! - `Execute::within` does the same in a transaction of your own, beside your own rows;
 //! - `Execute::command_id` makes a repeated command answer its first reply;
 //! - `App::append` puts events into several streams at once, without a command;
@@ -81,7 +82,9 @@ pub use crate::app::{App, AppBuilder};
 #[cfg(feature = "eventstore")]
 pub use crate::append::{Append, AppendIn, Appended};
 #[cfg(feature = "eventstore")]
-pub use crate::execute::{Execute, ExecuteError, Executed, Of, Own, Retried, Within};
+pub use crate::execute::{
+    Execute, ExecuteError, Executed, Of, Own, Prepare, Prepared, Ready, Retried, Sends, Within,
+};
 #[cfg(feature = "eventstore")]
 pub use crate::loaded::Loaded;
 #[cfg(feature = "eventstore")]
@@ -96,7 +99,7 @@ pub mod prelude {
         Handles, Key, Keyed, Keys, Metadata, Recorded, Retry, Row, StreamName, Tenant, Token, View,
     };
     #[cfg(feature = "eventstore")]
-    pub use crate::{App, AppendError, ExecuteError, any, exists, no_stream};
+    pub use crate::{App, AppendError, ExecuteError, Prepare, any, exists, no_stream};
     #[cfg(feature = "projections")]
     pub use crate::{Batch, BoxError, Projection, ReadError, Why};
 }

@@ -43,7 +43,8 @@ pub trait Decider: Default + Send + Sync + 'static {
 /// # Contract
 ///
 /// `decide` is pure and may run several times for one command: after a conflict it runs again on
-/// the newer state. Look-ups and effects belong before or after it; the time is `cx.now()`.
+/// the newer state. A look-up belongs before it (the facade's `Prepare`), an effect after it; the
+/// time is `cx.now()`.
 pub trait Handles<C: Send + Sync + 'static>: Decider {
     /// What the caller gets when the command is accepted.
     type Reply: Send + 'static;

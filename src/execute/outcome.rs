@@ -1,5 +1,7 @@
 //! What a command came to.
 
+use std::convert::Infallible;
+
 use foldlog_core::{Error, ErrorKind, Expected, StreamName, Token};
 use foldlog_eventstore::{AppendError, Since};
 
@@ -26,13 +28,17 @@ impl<R, T> Executed<R, T> {
     }
 }
 
-/// Why a command did nothing.
+/// Why a command did nothing. `L` is the error of a look-up, where one was
+/// [prepared](crate::Prepare).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ExecuteError<R> {
+pub enum ExecuteError<R, L = Infallible> {
     /// The aggregate refused it. Trying again is of no use while the state stays as it is.
     #[error(transparent)]
     Rejected(R),
+    /// The look-up before the decision failed, and nothing was decided.
+    #[error(transparent)]
+    Unprepared(L),
     /// Others appended to the stream meanwhile, more often than was to be retried; or it is not at
     /// the version that was expected.
     #[error("stream {stream} is at version {actual}, expected {expected}{since}")]
@@ -60,7 +66,7 @@ pub enum ExecuteError<R> {
     Store(#[from] Error),
 }
 
-impl<R> From<AppendError> for ExecuteError<R> {
+impl<R, L> From<AppendError> for ExecuteError<R, L> {
     fn from(error: AppendError) -> Self {
         match error {
             AppendError::Conflict { stream, expected, actual } => {

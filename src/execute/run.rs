@@ -10,6 +10,7 @@ use foldlog_eventstore::{
 use uuid::Uuid;
 
 use super::kept::Kept;
+use super::prepare::Sends;
 use super::{ExecuteError, Executed};
 use crate::app::App;
 use crate::loaded::{Folded, Via, expected};
@@ -28,14 +29,14 @@ impl<R> Default for Options<R> {
 }
 
 /// Loads, decides and appends; after a conflict reads on and decides again.
-pub(super) async fn run<A: Decider, C: CommandOf<A>>(
+pub(super) async fn run<A: Decider, C: CommandOf<A>, S: Sends<A, C>>(
     app: &App,
     id: IdOf<A>,
-    command: &C,
+    sent: &S,
     mut options: Options<C::Reply>,
     retry: Retry,
     mut via: Via<'_>,
-) -> Result<Executed<C::Reply>, ExecuteError<A::Rejection>> {
+) -> Result<Executed<C::Reply>, ExecuteError<A::Rejection, S::Error>> {
     let _call = app.call()?;
     app.check_registered::<A>()?;
     let stream = StreamName::of::<A::Event>(app.acts_for(), &id)?;
@@ -49,7 +50,7 @@ pub(super) async fn run<A: Decider, C: CommandOf<A>>(
         folded.advance(target.store, &mut via, &target.stream).await?;
         attempts += 1;
         context = context.with_version(folded.version);
-        let error = match target.attempt(command, &context, &folded, &mut via).await {
+        let error = match target.attempt(sent, &context, &folded, &mut via).await {
             Err(error @ ExecuteError::Conflict { .. }) => error,
             end => return end,
         };
@@ -72,13 +73,19 @@ struct Target<'a, R> {
 }
 
 impl<R: Send> Target<'_, R> {
-    async fn attempt<A: Decider, C: CommandOf<A, Reply = R>>(
+    async fn attempt<A: Decider, C: CommandOf<A, Reply = R>, S: Sends<A, C>>(
         &self,
-        command: &C,
+        sent: &S,
         context: &Context<A>,
         folded: &Folded<A>,
         via: &mut Via<'_>,
-    ) -> Result<Executed<R>, ExecuteError<A::Rejection>> {
+    ) -> Result<Executed<R>, ExecuteError<A::Rejection, S::Error>> {
+        // Others may be asked for what nobody needs any more.
+        if S::LOOKS_UP
+            && let Some(executed) = self.accepted_before(folded, via).await?
+        {
+            return Ok(executed);
+        }
         let decided = match self.options.expect_version {
             Some(version) if version != folded.version => Err(ExecuteError::Conflict {
                 stream: self.stream.clone(),
@@ -86,7 +93,7 @@ impl<R: Send> Target<'_, R> {
                 actual: folded.version,
                 since: Since::default(),
             }),
-            _ => command.decide(&folded.state, context).map_err(ExecuteError::Rejected),
+            _ => sent.decide(&folded.state, context).await,
         };
         match decided {
             Ok(decision) => self.carry_out(decision, context, folded, via).await,
@@ -98,13 +105,13 @@ impl<R: Send> Target<'_, R> {
         }
     }
 
-    async fn carry_out<A: Decider>(
+    async fn carry_out<A: Decider, L>(
         &self,
         decision: Decision<A::Event, R>,
         context: &Context<A>,
         folded: &Folded<A>,
         via: &mut Via<'_>,
-    ) -> Result<Executed<R>, ExecuteError<A::Rejection>> {
+    ) -> Result<Executed<R>, ExecuteError<A::Rejection, L>> {
         let (events, reply) = decision.into_parts();
         let kept = self.options.kept.as_ref();
         if events.is_empty() && kept.is_none() {
@@ -159,11 +166,11 @@ impl<R: Send> Target<'_, R> {
     }
 
     /// A conflict that nobody retries, with what came in between.
-    async fn explained<E>(
+    async fn explained<E, L>(
         &self,
-        error: ExecuteError<E>,
+        error: ExecuteError<E, L>,
         via: &mut Via<'_>,
-    ) -> Result<ExecuteError<E>, Error> {
+    ) -> Result<ExecuteError<E, L>, Error> {
         let ExecuteError::Conflict { stream, expected, actual, .. } = error else {
             return Ok(error);
         };

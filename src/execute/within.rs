@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Execute, ExecuteError, Executed, run};
+use super::{Execute, ExecuteError, Executed, Own, Ready, Sends, run};
 use crate::loaded::Via;
 use crate::pending::Pending;
 
@@ -17,13 +17,13 @@ use crate::pending::Pending;
 /// Everything happens on that connection, and nothing is retried: after a conflict, an error of the
 /// store or a dropped future it is for you to roll back and to begin anew.
 #[must_use = "a command runs when it is awaited"]
-pub struct Within<'c, A: Decider, C: CommandOf<A>> {
-    execute: Execute<A, C>,
+pub struct Within<'c, A: Decider, C: CommandOf<A>, S = Ready<C>> {
+    execute: Execute<A, C, Own, S>,
     conn: &'c mut PgConnection,
 }
 
-impl<'c, A: Decider, C: CommandOf<A>> Within<'c, A, C> {
-    pub(super) fn new(execute: Execute<A, C>, conn: &'c mut PgConnection) -> Self {
+impl<'c, A: Decider, C: CommandOf<A>, S> Within<'c, A, C, S> {
+    pub(super) fn new(execute: Execute<A, C, Own, S>, conn: &'c mut PgConnection) -> Self {
         Self { execute, conn }
     }
 
@@ -49,21 +49,21 @@ impl<'c, A: Decider, C: CommandOf<A>> Within<'c, A, C> {
     }
 }
 
-impl<'c, A: Decider, C: CommandOf<A>> IntoFuture for Within<'c, A, C> {
-    type Output = Result<Executed<C::Reply, Pending>, ExecuteError<A::Rejection>>;
+impl<'c, A: Decider, C: CommandOf<A>, S: Sends<A, C>> IntoFuture for Within<'c, A, C, S> {
+    type Output = Result<Executed<C::Reply, Pending>, ExecuteError<A::Rejection, S::Error>>;
     type IntoFuture = BoxFuture<'c, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let Execute { app, id, command, options, .. } = self.execute;
+            let Execute { app, id, sent, options, .. } = self.execute;
             let via = Via::In(self.conn);
-            let done = run::run(&app, id, &command, options, Retry::never(), via).await?;
+            let done = run::run(&app, id, &sent, options, Retry::never(), via).await?;
             Ok(done.map_token(|token| Pending::new(app.store().clone(), token)))
         })
     }
 }
 
-impl<A: Decider, C: CommandOf<A>> std::fmt::Debug for Within<'_, A, C> {
+impl<A: Decider, C: CommandOf<A>, S> std::fmt::Debug for Within<'_, A, C, S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Within").field("execute", &self.execute).finish_non_exhaustive()
     }

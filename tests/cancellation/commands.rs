@@ -79,6 +79,42 @@ async fn a_dropped_command_with_an_id_is_found_out_by_repeating_it() {
     narrow.end().await;
 }
 
+/// A cent, after two looks elsewhere.
+struct Looked(Db);
+
+impl Prepare<Account> for Looked {
+    type Command = Deposit;
+    type Error = sqlx::Error;
+
+    async fn prepare(&self, _: &Account, _: &Context<Account>) -> Result<Deposit, sqlx::Error> {
+        let cent: i64 = sqlx::query_scalar("select 1::bigint").fetch_one(self.0.pool()).await?;
+        tokio::task::yield_now().await;
+        Ok(Deposit(cent))
+    }
+}
+
+#[tokio::test]
+async fn a_command_dropped_in_its_look_up_or_after_it_is_done_or_not_done() {
+    let mut narrow = Narrow::new().await;
+    let (ada, mut commands) = (account("ada"), 0);
+    // The pool has one connection: the command holds none while something is looked up.
+    sweep("Execute::into_future, Sends::decide, Prepare::prepare", async |cut| {
+        let key = Uuid::now_v7();
+        commands += 1;
+        let db = narrow.db.clone();
+        let looked = || Looked(db.clone());
+        let first = cut.of(narrow.app.execute_with(&ada, looked()).command_id(key)).await;
+        narrow.nothing_left().await;
+        let is_there = narrow.cents("ada").await == commands;
+        let again = narrow.app.execute_with(&ada, looked()).command_id(key).await.unwrap();
+        assert_eq!((again.repeated, again.version), (is_there, commands), "{cut:?}");
+        assert_eq!(narrow.cents("ada").await, commands, "twice, at {cut:?}");
+        first.is_some_and(|first| !first.unwrap().repeated)
+    })
+    .await;
+    narrow.end().await;
+}
+
 #[tokio::test]
 async fn a_command_dropped_amid_conflicts_is_done_once_or_not_at_all() {
     let mut narrow = Narrow::new().await;
