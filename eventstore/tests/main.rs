@@ -13,6 +13,7 @@ mod draws;
 mod event_types;
 mod expected;
 mod group;
+mod groups;
 mod load;
 mod migrations;
 mod positions;
