@@ -2,14 +2,17 @@
 //! one, appends in your own transaction, and repeats that are recognised for ever.
 //!
 //! In reading order: [`EventStore`] opens it; a [`Request`] of [`StreamEvents`] is appended and
-//! answered with [`Appended`] or [`AppendError`]; [`StreamPage`] reads a stream; the store is a
+//! answered with [`Appended`] or [`AppendError`]; [`StreamPage`] reads a stream, and [`Events`] a long
+//! one or all of them; [`StreamInfo`] and [`StreamList`] say what there is; the store is a
 //! [`Source`](foldlog_core::Source) of all settled events, and [`Subscription`] follows it.
 
 mod append;
 mod call;
 mod event_type;
+mod events;
 mod group;
 mod limits;
+mod list;
 mod read;
 mod request;
 mod since;
@@ -19,9 +22,11 @@ mod subscription;
 mod wake;
 
 pub use append::{AppendError, Appended, StreamAppended};
+pub use events::{Events, TypedEvents};
 pub use limits::{
     APPEND_BYTES_MAX, APPEND_EVENTS_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX, METADATA_BYTES_MAX,
 };
+pub use list::{Category, EventKind, StreamInfo, StreamList, StreamState, StreamsPage};
 pub use read::StreamPage;
 pub use request::{IntoEvents, Request, StreamEvents, any, exists, no_stream};
 pub use since::{EventHeader, Since};
@@ -38,6 +43,10 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("event_type_read", include_str!("../sql/event_type_read.sql")),
     ("all_read", include_str!("../sql/all_read.sql")),
     ("stream_read", include_str!("../sql/stream_read.sql")),
+    ("stream_read_back", include_str!("../sql/stream_read_back.sql")),
+    ("stream_info", include_str!("../sql/stream_info.sql")),
+    ("stream_list", include_str!("../sql/stream_list.sql")),
+    ("category_list", include_str!("../sql/category_list.sql")),
     ("streams_read", include_str!("../sql/streams_read.sql")),
     ("stream_touch", include_str!("../sql/stream_touch.sql")),
     ("receipt_read", include_str!("../sql/receipt_read.sql")),

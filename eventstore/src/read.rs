@@ -1,34 +1,40 @@
-//! Reading a stream, a page at a time, and the rows that all reads share.
+//! Reading a stream, a page at a time, in either direction.
 
-use std::time::{Duration, SystemTime};
+mod row;
 
 use async_trait::async_trait;
-use foldlog_core::{Error, ErrorKind, Position, RawEvent, StreamName, StreamTail, Tenant};
+use foldlog_core::{Error, ErrorKind, Position, RawEvent, StreamName, StreamTail};
 use foldlog_pg::database;
-use serde_json::value::RawValue;
+use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row};
-use uuid::Uuid;
 
 use crate::call::number;
 use crate::group::{LOAD_EVENTS_MAX, Short};
 use crate::store::EventStore;
 
+pub(crate) use row::{Head, json, since_epoch};
+
+/// A page ends with the event that brings its payloads and metadata to so many bytes: memory is
+/// bounded whatever the size of events.
+pub(crate) const PAGE_BYTES_MAX: i64 = 4 << 20;
+
 /// A piece of one stream.
 #[derive(Clone, Debug)]
 pub struct StreamPage {
-    /// The events, by version.
+    /// The events, by version; from the last down if it was read backward.
     pub events: Vec<RawEvent>,
     /// The version of the stream; 0 if it does not exist.
     pub version: u64,
     /// The position of its last event.
     pub position: Position,
-    /// Whether the page ended at its limit, before the stream does.
+    /// Whether the page ended at a limit, before the stream does.
     pub more: bool,
 }
 
 impl EventStore {
-    /// The events of a stream after a version, at most `limit`.
+    /// The events of a stream after a version, at most `limit`, and no more once they have 4 MiB.
+    ///
+    /// Dropping the future leaves nothing behind.
     ///
     /// # Errors
     ///
@@ -62,125 +68,103 @@ impl EventStore {
         after_version: u64,
         limit: u32,
     ) -> Result<StreamPage, Error> {
-        self.stream_page(conn, stream, after_version, Position::START, limit).await
+        let page = Forward { after_version, after: Position::START, limit, bytes: PAGE_BYTES_MAX };
+        self.stream_page(conn, stream, page).await
+    }
+
+    /// The events of a stream before a version, from the last down: at most `limit`, and no more once
+    /// they have 4 MiB. `u64::MAX` begins at the end of the stream; the next page is the one before
+    /// the last event of this one.
+    ///
+    /// However long the stream is, only what is in the page is read. Dropping the future leaves
+    /// nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn read_stream_back(
+        &self,
+        stream: &StreamName,
+        before_version: u64,
+        limit: u32,
+    ) -> Result<StreamPage, Error> {
+        let mut conn = self.acquire().await?;
+        self.read_stream_back_in(&mut conn, stream, before_version, limit).await
+    }
+
+    /// The same in the caller's transaction, as [`read_stream_in`](Self::read_stream_in).
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn read_stream_back_in(
+        &self,
+        conn: &mut PgConnection,
+        stream: &StreamName,
+        before_version: u64,
+        limit: u32,
+    ) -> Result<StreamPage, Error> {
+        let rows = sqlx::query(include_str!("../sql/stream_read_back.sql"))
+            .bind(stream.tenant().as_str())
+            .bind(stream.as_str())
+            .bind(signed(before_version))
+            .bind(i32::try_from(limit).unwrap_or(i32::MAX))
+            .bind(PAGE_BYTES_MAX)
+            .fetch_all(&mut *conn)
+            .await
+            .map_err(|e| database(format!("read stream {stream} backward"), e))?;
+        let (head, events) = self.answer(conn, stream, &rows).await?;
+        let lowest = events.last().map_or(1, |event| event.version);
+        Ok(head.page(events, lowest > 1))
     }
 
     async fn stream_page(
         &self,
         conn: &mut PgConnection,
         stream: &StreamName,
-        after_version: u64,
-        after: Position,
-        limit: u32,
+        page: Forward,
     ) -> Result<StreamPage, Error> {
         let rows = sqlx::query(include_str!("../sql/stream_read.sql"))
             .bind(stream.tenant().as_str())
             .bind(stream.as_str())
-            .bind(signed(after_version))
-            .bind(signed(after.get()))
-            .bind(i32::try_from(limit).unwrap_or(i32::MAX))
+            .bind(signed(page.after_version))
+            .bind(signed(page.after.get()))
+            .bind(i32::try_from(page.limit).unwrap_or(i32::MAX))
+            .bind(page.bytes)
             .fetch_all(&mut *conn)
             .await
             .map_err(|e| database(format!("read stream {stream}"), e))?;
+        let (head, events) = self.answer(conn, stream, &rows).await?;
+        let more = events.last().is_some_and(|last| last.version < number(head.version));
+        Ok(head.page(events, more))
+    }
+
+    async fn answer(
+        &self,
+        conn: &mut PgConnection,
+        stream: &StreamName,
+        rows: &[PgRow],
+    ) -> Result<(Head, Vec<RawEvent>), Error> {
         let Some((head, rows)) = rows.split_first() else {
             return Err(Error::new(ErrorKind::Internal, "a read answered without its first row"));
         };
         let head = Head::read(head).map_err(|e| database(format!("read stream {stream}"), e))?;
-        let events = self.events(conn, rows).await?;
-        let last = events.last().map_or(after_version, |event| event.version);
-        Ok(StreamPage {
-            version: number(head.version),
-            position: Position::new(number(head.position)),
-            more: !events.is_empty() && last < number(head.version),
-            events,
-        })
-    }
-
-    pub(crate) async fn events(
-        &self,
-        conn: &mut PgConnection,
-        rows: &[PgRow],
-    ) -> Result<Vec<RawEvent>, Error> {
-        let what = "read events";
-        let mut events = Vec::with_capacity(rows.len());
-        for row in rows {
-            let type_id: i32 = row.try_get(5).map_err(|e| database(what, e))?;
-            if self.types().name(type_id).is_none() {
-                self.types().refresh(&mut *conn, false).await?;
-            }
-            events.push(self.event(row, type_id)?);
-        }
-        Ok(events)
-    }
-
-    fn event(&self, row: &PgRow, type_id: i32) -> Result<RawEvent, Error> {
-        let what = "read an event";
-        let parts = EventRow::read(row).map_err(|e| database(what, e))?;
-        let Some(kind) = self.types().name(type_id) else {
-            return Err(Error::new(
-                ErrorKind::Internal,
-                format!("position {} has event type {type_id}, which is not there", parts.position),
-            ));
-        };
-        let position = Position::new(number(parts.position));
-        Ok(RawEvent {
-            stream: StreamName::parse(&Tenant::new(parts.tenant)?, parts.stream)?,
-            version: number(parts.version),
-            token: self.token(position),
-            id: parts.event_id,
-            kind: kind.name.clone(),
-            schema_version: kind.schema_version,
-            payload: json(position, parts.payload)?,
-            metadata: parts.metadata.map(|text| json(position, text)).transpose()?,
-            recorded: SystemTime::UNIX_EPOCH + Duration::from_micros(number(parts.recorded_us)),
-        })
+        Ok((head, self.events(conn, rows, Some(stream)).await?))
     }
 }
 
-/// The JSON of the event at a position.
-pub(crate) fn json(position: Position, text: &str) -> Result<Box<RawValue>, Error> {
-    RawValue::from_string(text.to_owned()).map_err(|e| {
-        Error::new(ErrorKind::Decode, format!("position {position} is no JSON")).with_source(e)
-    })
-}
-
-/// The row that holds no event: how far an answer reaches.
-pub(crate) struct Head {
-    pub(crate) position: i64,
-    pub(crate) version: i64,
+/// What is asked for of a stream.
+struct Forward {
+    after_version: u64,
+    after: Position,
+    limit: u32,
+    bytes: i64,
 }
 
 impl Head {
-    pub(crate) fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
-        Ok(Self { position: row.try_get(0)?, version: row.try_get(1)? })
-    }
-}
-
-struct EventRow<'r> {
-    position: i64,
-    version: i64,
-    tenant: &'r str,
-    stream: &'r str,
-    event_id: Uuid,
-    payload: &'r str,
-    metadata: Option<&'r str>,
-    recorded_us: i64,
-}
-
-impl<'r> EventRow<'r> {
-    // By number, in the order of the statements: names are looked up for every row.
-    fn read(row: &'r PgRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            position: row.try_get(0)?,
-            version: row.try_get(1)?,
-            tenant: row.try_get(2)?,
-            stream: row.try_get(3)?,
-            event_id: row.try_get(4)?,
-            // PostgreSQL sends json as the text it is.
-            payload: row.try_get_unchecked(6)?,
-            metadata: row.try_get_unchecked(7)?,
-            recorded_us: row.try_get(8)?,
-        })
+    fn page(&self, events: Vec<RawEvent>, more: bool) -> StreamPage {
+        let (version, position) = (number(self.version), Position::new(number(self.position)));
+        StreamPage { events, version, position, more }
     }
 }
 
@@ -194,7 +178,9 @@ impl StreamTail for EventStore {
         limit: u32,
     ) -> Result<Vec<RawEvent>, Error> {
         let mut conn = self.acquire().await?;
-        Ok(self.stream_page(&mut conn, stream, after_version, after, limit).await?.events)
+        // Fewer events than the limit say that the stream ends there: no bound in bytes.
+        let page = Forward { after_version, after, limit, bytes: i64::MAX };
+        Ok(self.stream_page(&mut conn, stream, page).await?.events)
     }
 }
 

@@ -6,7 +6,7 @@ use foldlog_pg::{database, settled};
 use sqlx::PgConnection;
 
 use crate::call::number;
-use crate::read::{Head, signed};
+use crate::read::{Head, PAGE_BYTES_MAX, signed};
 use crate::store::EventStore;
 
 #[async_trait]
@@ -31,10 +31,6 @@ impl Source for EventStore {
     }
 }
 
-/// A page ends with the event that brings its payloads to so many bytes: memory is bounded whatever
-/// the size of events.
-const PAGE_BYTES_MAX: usize = 4 << 20;
-
 /// Reads on one session of its own: what it knows of the end of the log ends with the session.
 struct StoreReader {
     store: EventStore,
@@ -49,7 +45,7 @@ impl Reader for StoreReader {
         let rows = sqlx::query(include_str!("../sql/all_read.sql"))
             .bind(signed(after.get()))
             .bind(i32::try_from(limit).unwrap_or(i32::MAX))
-            .bind(i64::try_from(PAGE_BYTES_MAX).unwrap_or(i64::MAX))
+            .bind(PAGE_BYTES_MAX)
             .bind(i32::from(filter.class.modulus()))
             .bind(i32::from(filter.class.remainder()))
             .bind(filter.categories.as_ref())
@@ -61,7 +57,7 @@ impl Reader for StoreReader {
             return Err(Error::new(ErrorKind::Internal, "a read answered without its last row"));
         };
         let end = Head::read(end).map_err(|e| database("read settled events", e))?;
-        let events = self.store.events(&mut self.conn, rows).await?;
+        let events = self.store.events(&mut self.conn, rows, None).await?;
         let through = Position::new(number(end.position)).max(after);
         Ok(Page { events, through, more: end.version == 1 })
     }

@@ -252,7 +252,7 @@ impl EventStore {
     }
 
     /// Checks that every category of `E` can be read here; a typo in one would read nothing.
-    pub(crate) fn categories<E: EventSet>() -> Result<&'static [&'static str], Error> {
+    pub(crate) fn categories_of<E: EventSet>() -> Result<&'static [&'static str], Error> {
         if E::CATEGORIES.is_empty() {
             return Err(Error::new(
                 ErrorKind::Invalid,

@@ -38,7 +38,7 @@ impl EventStore {
     ///
     /// [`ErrorKind::Invalid`](foldlog_core::ErrorKind::Invalid) if `E` names no category.
     pub fn subscribe_to<E: EventSet>(&self) -> Result<Subscription, Error> {
-        Ok(self.subscribe(Filter::all().categories(Self::categories::<E>()?)))
+        Ok(self.subscribe(Filter::all().categories(Self::categories_of::<E>()?)))
     }
 }
 

@@ -2,6 +2,7 @@
 //! absent, and nothing left behind.
 
 mod appends;
+mod listing;
 mod reads;
 
 use std::time::Duration;

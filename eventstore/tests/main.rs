@@ -6,14 +6,17 @@
 mod support;
 
 mod attempts;
+mod backward;
 mod cancellation;
 mod clusters;
 mod crashes;
 mod draws;
 mod event_types;
+mod events;
 mod expected;
 mod group;
 mod groups;
+mod lists;
 mod load;
 mod migrations;
 mod positions;

@@ -129,9 +129,9 @@ async fn a_missing_migration_is_named_by_the_check() {
     let database = database().await;
     let db = database.db();
     let mut session = session(&database).await;
-    run(&mut session, "delete from foldlog.migration where set_name = 'eventstore' and number = 5")
+    run(&mut session, "delete from foldlog.migration where set_name = 'eventstore' and number = 6")
         .await;
     let error = Migrator::new(&db, &EventStore::SETS).check().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Setup);
-    assert!(error.to_string().contains("eventstore 5 (read)"), "{error}");
+    assert!(error.to_string().contains("eventstore 6 (list)"), "{error}");
 }

@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use crate::support::database;
 
 /// Name, parameters, columns.
-const GOLDEN: [(&str, &str, &str); 11] = [
+const GOLDEN: [(&str, &str, &str); 15] = [
     (
         "all_read",
         "int8 int4 int8 int4 int4 _text _text",
@@ -29,6 +29,7 @@ const GOLDEN: [(&str, &str, &str); 11] = [
         "",
         "set_config:text set_config:text set_config:text set_config:text case:text",
     ),
+    ("category_list", "", "category:text kind:text schema_version:int4"),
     ("event_type_read", "", "id:int4 category:text name:text schema_version:int4"),
     ("event_type_register", "int4 text _text _int4", "name:text schema_version:int4 id:int4"),
     (
@@ -38,9 +39,27 @@ const GOLDEN: [(&str, &str, &str); 11] = [
     ),
     (
         "stream_read",
-        "text text int8 int8 int4",
+        "text text int8 int8 int4 int8",
         "position:int8 version:int8 tenant:text stream:text event_id:uuid type_id:int4 \
          payload:json metadata:json recorded_us:int8",
+    ),
+    (
+        "stream_read_back",
+        "text text int8 int4 int8",
+        "position:int8 version:int8 tenant:text stream:text event_id:uuid type_id:int4 \
+         payload:json metadata:json recorded_us:int8",
+    ),
+    (
+        "stream_info",
+        "text text",
+        "name:text slice:int2 state:int2 version:int8 first_position:int8 last_position:int8 \
+         created_us:int8",
+    ),
+    (
+        "stream_list",
+        "text text text text int4",
+        "name:text slice:int2 state:int2 version:int8 first_position:int8 last_position:int8 \
+         created_us:int8",
     ),
     ("stream_holder", "text text", "pid:int4"),
     ("stream_touch", "text _text", ""),

@@ -60,9 +60,11 @@ begin
 end $$;
 
 -- A stream beyond a version and a position, in the caller's snapshot. The first row's version and
--- position are the stream's last, and 0 for a stream that does not exist.
+-- position are the stream's last, and 0 for a stream that does not exist. The answer ends with the
+-- event that reaches either limit, or with the stream. Its rows don't repeat the name of the stream.
 create function foldlog.read_stream_1(
-    in_tenant text, of_stream text, after_version bigint, after_position bigint, events_max integer
+    in_tenant text, of_stream text, after_version bigint, after_position bigint, events_max integer,
+    bytes_max bigint
 ) returns table (
     "position" bigint, version bigint, tenant text, stream text, event_id uuid, type_id integer,
     payload json, metadata json, recorded_at timestamptz
@@ -83,6 +85,7 @@ declare
     high bigint;
     last_version bigint;
     last_position bigint;
+    bytes bigint := 0;
 begin
     select s.* into the_stream from foldlog.stream s
     where s.tenant = in_tenant and s.name = of_stream;
@@ -100,17 +103,75 @@ begin
     select last_position, last_version, null::text, null::text, null::uuid, null::integer,
         null::json, null::json, null::timestamptz;
     if last_version > after_version and last_position > after_position then
-        return query
-        select e.position, e.version, the_stream.tenant, the_stream.name, e.event_id, e.type_id,
-            e.payload, e.metadata, e.recorded_at
+        for "position", version, event_id, type_id, payload, metadata, recorded_at in
+            select e.position, e.version, e.event_id, e.type_id, e.payload, e.metadata, e.recorded_at
+            from foldlog.event e
+            where e.stream_id = the_stream.id and e.version > after_version
+                and e.position > after_position
+                and e.position >= the_stream.first_position
+                and e.position < high
+            order by e.version
+            limit events_max
+        loop
+            return next;
+            bytes := bytes + octet_length(payload::text) + coalesce(octet_length(metadata::text), 0);
+            exit when bytes >= bytes_max;
+        end loop;
+    end if;
+end $$;
+
+-- The same below a version, from the last event down.
+create function foldlog.read_stream_back_1(
+    in_tenant text, of_stream text, before_version bigint, events_max integer, bytes_max bigint
+) returns table (
+    "position" bigint, version bigint, tenant text, stream text, event_id uuid, type_id integer,
+    payload json, metadata json, recorded_at timestamptz
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+    width constant bigint := foldlog.event_segment_width();
+    the_stream foldlog.stream;
+    low bigint;
+    high bigint;
+    last_version bigint;
+    last_position bigint;
+    bytes bigint := 0;
+begin
+    select s.* into the_stream from foldlog.stream s
+    where s.tenant = in_tenant and s.name = of_stream;
+    low := the_stream.known_position / width * width;
+    high := low + width;
+    select e.version, e.position into last_version, last_position from foldlog.event e
+    where e.stream_id = the_stream.id and e.position >= low and e.position < high
+    order by e.version desc
+    limit 1;
+    last_version := coalesce(last_version, the_stream.known_version, 0);
+    last_position := case last_version
+        when 0 then 0 else coalesce(last_position, the_stream.known_position) end;
+    return query
+    select last_position, last_version, null::text, null::text, null::uuid, null::integer,
+        null::json, null::json, null::timestamptz;
+    for "position", version, event_id, type_id, payload, metadata, recorded_at in
+        select e.position, e.version, e.event_id, e.type_id, e.payload, e.metadata, e.recorded_at
         from foldlog.event e
-        where e.stream_id = the_stream.id and e.version > after_version
-            and e.position > after_position
+        where e.stream_id = the_stream.id and e.version < before_version
             and e.position >= the_stream.first_position
             and e.position < high
-        order by e.version
-        limit events_max;
-    end if;
+        order by e.version desc
+        limit events_max
+    loop
+        return next;
+        bytes := bytes + octet_length(payload::text) + coalesce(octet_length(metadata::text), 0);
+        exit when bytes >= bytes_max;
+    end loop;
 end $$;
 
 -- Several streams beyond a version each, at most so many events and about so many bytes of each: the
