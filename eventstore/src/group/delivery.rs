@@ -9,6 +9,9 @@ use crate::append::{UNKNOWN_TYPE, is_missing_segment};
 use crate::call::{Answer, Columns, Outcome};
 use crate::store::EventStore;
 
+/// More than the server has room for: of memory, or in its table of locks.
+const OUT_OF_MEMORY: &str = "53200";
+
 /// A request that could not be made yet, since another holds one of its streams.
 pub(super) struct Detour {
     pub(super) stream: StreamName,
@@ -110,12 +113,14 @@ pub(super) fn refuse(requests: Vec<Waiting>, error: &Error) {
     }
 }
 
-/// Whether it may be the fault of one request, so that the others succeed without it.
+/// Whether it may be the fault of one request, so that the others succeed without it; or of all of
+/// them together, so that each half succeeds.
 fn is_of_one(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Internal | ErrorKind::Retry)
+    sqlstate(error) == Some(OUT_OF_MEMORY)
+        || matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Internal | ErrorKind::Retry)
 }
 
 /// Whether another server, or another session, would do better.
 fn leaves(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Setup)
+    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Setup) && !is_of_one(error)
 }

@@ -5,7 +5,7 @@ use foldlog_eventstore::{Request, StreamEvents};
 use futures_util::future::join_all;
 
 use super::{Grouped, one};
-use crate::support::{Bench, event, name, request};
+use crate::support::{Bench, event, name, noted, request};
 
 /// Nearly as much as an append may hold.
 fn large(stream: &str) -> Request {
@@ -47,8 +47,12 @@ async fn a_server_with_few_locks_takes_a_group_in_parts() {
     let few = [("max_locks_per_transaction", "10"), ("max_connections", "20")];
     let few = [few[0], few[1], ("max_prepared_transactions", "0")];
     let group = Grouped::on(Bench::alone(&few).await).await;
-    // Each needs a lock for its id, and one to make its stream.
-    let all = (0..900).map(|n| one(&format!("note-{n}"), Any, n));
+    // Each needs a lock for its id, and one to make each of its streams.
+    let all = (0..900).map(|n| {
+        let empty = ["a", "b", "c"].map(|part| format!("note-{n}{part}"));
+        let empty = empty.iter().map(|stream| StreamEvents::raw(name(stream), Any, Vec::new()));
+        request([noted(&format!("note-{n}"), Any, n)].into_iter().chain(empty))
+    });
     for result in group.gathered(all.collect::<Vec<_>>()).await {
         assert_eq!(result.version(), 1);
     }
