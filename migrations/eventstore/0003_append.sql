@@ -1,7 +1,7 @@
 -- Appends. A call carries any number of requests, each of which succeeds or fails as a whole:
 --
 --   requests: tenant, id (null: none), content hash, reply (json text or null)
---   streams:  which request (1-based), name, expected version (-2 any, -1 exists, 0 none, n exactly n)
+--   streams:  which request (1-based, rising), name, expected version (-2 any, -1 exists, 0 none, n)
 --   events:   which stream entry (1-based), id, type, payload (json text), metadata (json text or null)
 --
 -- A request without an id needs an exact expectation on every stream and at least one event: it is
@@ -36,6 +36,8 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set jit = off
 as $$
 #variable_conflict use_column
@@ -53,13 +55,14 @@ declare
     drawn bigint;
     bound bigint;
     failed boolean := false;
-    -- Per stream entry: the stream's row as it was locked, 0 if there is none or it is busy.
-    row_id bigint[];
-    row_version bigint[];
-    row_position bigint[];
-    row_slice smallint[];
-    row_category integer[];
-    -- Requests that share a stream count on in the first entry of it, its home.
+    -- Each stream whose row is locked.
+    the_id bigint[] := '{}';
+    the_version bigint[] := '{}';
+    the_position bigint[] := '{}';
+    the_slice smallint[] := '{}';
+    the_category integer[] := '{}';
+    -- Per stream entry: which of them it names, 0 if there is none or another holds it. Requests that
+    -- share a stream count on from one another.
     home integer[];
     grown_version bigint[];
     last_position bigint := 0;
@@ -94,13 +97,9 @@ begin
     perform foldlog.append_check(
         request_tenant, request_id, request_hash, request_reply, stream_request, stream_name,
         stream_expected, event_stream, event_id, event_type, event_payload, event_metadata);
-    row_id := array_fill(0::bigint, array[streams]);
-    row_version := row_id;
-    row_position := row_id;
-    row_slice := array_fill(0::smallint, array[streams]);
-    row_category := array_fill(0, array[streams]);
-    home := row_category;
-    result := row_slice;
+    home := array_fill(0, array[streams]);
+    result := array_fill(0::smallint, array[streams]);
+    result_version := array_fill(0::bigint, array[streams]);
     result_first := array_fill(null::bigint, array[streams]);
     result_last := result_first;
     result_reply := array_fill(null::json, array[streams]);
@@ -118,33 +117,34 @@ begin
     place := 0;
     for line in select l.* from foldlog.stream_lock(tries, request_tenant, stream_request, stream_name) l
     loop
-        -- They come by name and then by entry: entries of one stream stand together.
-        if place = 0 or row_id[place] <> line.id then
-            place := line.entry;
-        elsif stream_expected[place] > -2 or stream_expected[line.entry] > -2
-            or stream_request[entry] = stream_request[line.entry]
-        then
-            perform foldlog.raise_stream_twice();
-        end if;
-        entry := line.entry;
-        home[entry] := place;
-        row_id[entry] := line.id;
-        row_version[entry] := line.known_version;
-        row_position[entry] := line.known_position;
-        row_slice[entry] := line.slice;
-        row_category[entry] := line.category_id;
+        place := place + 1;
+        the_id[place] := line.id;
+        the_version[place] := line.known_version;
+        the_position[place] := line.known_position;
+        the_slice[place] := line.slice;
+        the_category[place] := line.category_id;
         lowest := least(lowest, line.known_position);
+        foreach entry in array line.entries loop
+            home[entry] := place;
+        end loop;
+        if cardinality(line.entries) > 1 then
+            perform foldlog.check_shared(line.entries, stream_request, stream_expected);
+        end if;
     end loop;
-    if tries and 0 = any (row_id) then
-        select b.result, b.version into result, row_version
+    if place > 0 then
+        select e.versions, e.last_position into the_version, last_position
+        from foldlog.stream_ends(the_id, the_version, the_position, width) e;
+    end if;
+    for entry in 1 .. streams loop
+        if home[entry] > 0 then
+            result_version[entry] := the_version[home[entry]];
+        end if;
+    end loop;
+    if tries and 0 = any (home) then
+        select b.result, b.version into result, result_version
         from foldlog.append_busy_streams(
-            request_tenant, stream_request, stream_name, stream_expected, row_id, row_version) b;
+            request_tenant, stream_request, stream_name, stream_expected, home, result_version) b;
     end if;
-    if lowest is not null then
-        select e.versions, e.last_position into row_version, last_position
-        from foldlog.stream_ends(row_id, row_version, row_position, width) e;
-    end if;
-    result_version := row_version;
 
     -- 2. Repeats, by receipt. A lock for each id and no bucket: they come after the rows of streams,
     -- and two transactions that share nothing but a bucket could deadlock.
@@ -155,7 +155,10 @@ begin
                 q.last_positions, q.reply
             from unnest(request_tenant, request_id, request_hash) with ordinality
                 r(tenant, id, hash, request)
-            join foldlog.receipt q on q.tenant = r.tenant and q.id = r.id
+            -- One look-up each, whatever the table was like when this was planned.
+            cross join lateral (
+                select c.* from foldlog.receipt c where c.tenant = r.tenant and c.id = r.id limit 1
+            ) q
         loop
             place := 0;
             for entry in 1 .. streams loop
@@ -167,7 +170,7 @@ begin
                     place := place + 1;
                     result[entry] := 1;
                     -- What it stands for may be told by a hash that leaves the streams open.
-                    result_version[entry] := coalesce(line.versions[place], row_version[entry]);
+                    result_version[entry] := coalesce(line.versions[place], result_version[entry]);
                     result_first[entry] := line.first_positions[place];
                     result_last[entry] := line.last_positions[place];
                     result_reply[entry] := line.reply;
@@ -179,8 +182,8 @@ begin
     -- 3. Expectations.
     for entry in 1 .. streams loop
         if result[entry] = 0 and (
-            stream_expected[entry] = -1 and row_version[entry] = 0
-            or stream_expected[entry] >= 0 and stream_expected[entry] <> row_version[entry])
+            stream_expected[entry] = -1 and result_version[entry] = 0
+            or stream_expected[entry] >= 0 and stream_expected[entry] <> result_version[entry])
         then
             failed := true;
             exit;
@@ -190,15 +193,15 @@ begin
         select j.result, j.version, j.first_position, j.last_position
         into result, result_version, result_first, result_last
         from foldlog.append_judge(
-            request_id, stream_request, stream_expected, event_stream, event_id,
-            row_id, row_version, result, result_version, result_first, result_last) j;
+            request_id, stream_request, stream_expected, event_stream, event_id, the_id, home,
+            result, result_version, result_first, result_last) j;
     end if;
 
     -- 4. The bound, after the last wait and before the first position. Versions count on from the
     -- stream's last, in the order of the events.
     event_position := array_fill(0::bigint, array[events]);
     event_version := event_position;
-    grown_version := row_version;
+    grown_version := the_version;
     for place in 1 .. events loop
         entry := event_stream[place];
         continue when result[entry] <> 0;
@@ -224,14 +227,14 @@ begin
     -- 5. The rows, if there are any: an insert of none would need a bound, too.
     if bound is not null and not old_snapshot then
         perform foldlog.event_write(
-            pending, row_id, row_slice, row_category, event_stream, event_position, event_version,
-            event_id, event_type, event_payload, event_metadata);
+            pending, the_id, the_slice, the_category, home, event_stream, event_position,
+            event_version, event_id, event_type, event_payload, event_metadata);
     elsif bound is not null then
         -- The versions were read in a snapshot that may not show the stream's last events. They are in
         -- the segment that its row names: there the index of versions knows them.
         begin
             perform foldlog.event_write(
-                pending, row_id, row_slice, row_category, event_stream, event_position,
+                pending, the_id, the_slice, the_category, home, event_stream, event_position,
                 event_version, event_id, event_type, event_payload, event_metadata);
         exception when unique_violation then
             raise exception 'others have appended to the stream since this transaction''s snapshot'
@@ -240,20 +243,24 @@ begin
     end if;
     if last_position / width > lowest / width then
         perform foldlog.stream_move(
-            old_snapshot, width, row_id, row_position, result, result_version, result_last);
+            old_snapshot, width, the_id, the_position, home, result, result_version, result_last);
     end if;
 
     -- 6. Receipts.
     if has_ids and 0 = any (result) then
         insert into foldlog.receipt (
             tenant, id, content_hash, versions, first_positions, last_positions, reply)
-        select request_tenant[e.request], request_id[e.request], request_hash[e.request],
-            array_agg(e.version order by e.entry), array_agg(e.first order by e.entry),
-            array_agg(e.last order by e.entry), request_reply[e.request]::json
-        from unnest(stream_request, result, result_version, result_first, result_last)
-            with ordinality e(request, result, version, first, last, entry)
-        where e.result = 0 and request_id[e.request] is not null
-        group by e.request
+        select request_tenant[g.request], request_id[g.request], request_hash[g.request],
+            result_version[g.first:g.last], result_first[g.first:g.last],
+            result_last[g.first:g.last], request_reply[g.request]::json
+        from (
+            -- The streams of a request stand together.
+            select e.request, min(e.entry)::integer as first, max(e.entry)::integer as last
+            from unnest(stream_request, result) with ordinality e(request, result, entry)
+            where e.result = 0
+            group by e.request
+        ) g
+        where request_id[g.request] is not null
         -- The id's lock excludes rivals, but an old snapshot does not show what they wrote: at
         -- repeatable read this raises 40001, where a plain insert would raise 23505.
         on conflict (tenant, id) do nothing;

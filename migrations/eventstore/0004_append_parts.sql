@@ -45,6 +45,11 @@ begin
             and not coalesce(1 <= all (event_stream) and streams >= all (event_stream), false)
     then
         problem := 'an append names a request or a stream that it does not hold';
+    elsif exists (
+        select from unnest(stream_request) with ordinality s(request, entry)
+        where s.request < stream_request[s.entry - 1])
+    then
+        problem := 'the streams of an append must stand in the order of their requests';
     elsif not coalesce(-2 <= all (stream_expected), false) then
         problem := 'an expected version must be -2, -1, 0 or positive';
     elsif requests = 1 then
@@ -158,12 +163,12 @@ begin
     return query select 1, 1, 0::smallint, next_version, drawn, drawn, null::json;
 end $$;
 
--- Locks the rows of streams by tenant and name, and answers them: those that are there, or only those
--- that nobody else holds.
+-- Locks the rows of streams by tenant and name, and answers them, each with the entries that name it:
+-- those that are there, or only those that nobody else holds.
 create function foldlog.stream_lock(
     tries boolean, request_tenant text[], stream_request integer[], stream_name text[]
 ) returns table (
-    entry integer, id bigint, known_version bigint, known_position bigint, slice smallint,
+    entries integer[], id bigint, known_version bigint, known_position bigint, slice smallint,
     category_id integer
 )
 language plpgsql volatile
@@ -172,18 +177,52 @@ as $$
 begin
     if tries then
         return query
-        select w.entry::integer, s.id, s.known_version, s.known_position, s.slice, s.category_id
-        from unnest(stream_request, stream_name) with ordinality w(request, name, entry)
-        join foldlog.stream s on s.tenant = request_tenant[w.request] and s.name = w.name
-        order by s.tenant, s.name, w.entry
-        for no key update of s skip locked;
+        select w.entries, s.id, s.known_version, s.known_position, s.slice, s.category_id
+        from foldlog.stream_names(request_tenant, stream_request, stream_name) w
+        cross join lateral (
+            select r.* from foldlog.stream r where r.tenant = w.tenant and r.name = w.name
+            for no key update skip locked
+        ) s;
     else
         return query
-        select w.entry::integer, s.id, s.known_version, s.known_position, s.slice, s.category_id
+        select w.entries, s.id, s.known_version, s.known_position, s.slice, s.category_id
+        from foldlog.stream_names(request_tenant, stream_request, stream_name) w
+        cross join lateral (
+            select r.* from foldlog.stream r where r.tenant = w.tenant and r.name = w.name
+            for no key update
+        ) s;
+    end if;
+end $$;
+
+-- The names of streams, each once and in the order in which rows are locked, with their entries.
+create function foldlog.stream_names(
+    request_tenant text[], stream_request integer[], stream_name text[]
+) returns table (tenant text, name text, entries integer[])
+language sql immutable
+begin atomic
+    select n.tenant, n.name, array_agg(n.entry::integer order by n.entry)
+    from (
+        select request_tenant[w.request] collate "C" as tenant, w.name collate "C" as name, w.entry
         from unnest(stream_request, stream_name) with ordinality w(request, name, entry)
-        join foldlog.stream s on s.tenant = request_tenant[w.request] and s.name = w.name
-        order by s.tenant, s.name, w.entry
-        for no key update of s;
+    ) n
+    group by n.tenant, n.name
+    order by n.tenant, n.name;
+end;
+
+-- Two requests may share a stream only if neither cares for its version, and none may name it twice.
+create function foldlog.check_shared(
+    entries integer[], stream_request integer[], stream_expected bigint[]
+) returns void
+language plpgsql volatile
+as $$
+begin
+    if exists (select from unnest(entries) e(entry) where stream_expected[e.entry] > -2)
+        or (select count(distinct stream_request[e.entry]) from unnest(entries) e(entry))
+            < cardinality(entries)
+    then
+        raise exception
+            'a stream stands twice in a request, or in two that depend on its version'
+            using errcode = 'FL006';
     end if;
 end $$;
 
@@ -238,17 +277,17 @@ end $$;
 -- to be made by another, or missing.
 create function foldlog.append_busy_streams(
     request_tenant text[], stream_request integer[], stream_name text[], stream_expected bigint[],
-    row_id bigint[], inout version bigint[], out result smallint[]
+    home integer[], inout version bigint[], out result smallint[]
 )
 language sql volatile
 begin atomic
     with entries as (
         select w.entry, w.request, w.version,
-            w.id = 0 and (w.expected in (-2, 0) or exists (
+            w.home = 0 and (w.expected in (-2, 0) or exists (
                 select from foldlog.stream s
                 where s.tenant = request_tenant[w.request] and s.name = w.name)) as held
-        from unnest(stream_request, stream_name, stream_expected, row_id, version)
-            with ordinality w(request, name, expected, id, version, entry)
+        from unnest(stream_request, stream_name, stream_expected, home, version)
+            with ordinality w(request, name, expected, home, version, entry)
     ), busy as (
         select e.request from entries e where e.held group by e.request
     )
@@ -297,7 +336,7 @@ end $$;
 
 -- The rows of events at the positions drawn for them.
 create function foldlog.event_write(
-    pending integer, row_id bigint[], row_slice smallint[], row_category integer[],
+    pending integer, the_id bigint[], the_slice smallint[], the_category integer[], home integer[],
     event_stream integer[], event_position bigint[], event_version bigint[], event_id uuid[],
     event_type integer[], event_payload text[], event_metadata text[]
 ) returns void
@@ -308,26 +347,16 @@ declare
 begin
     insert into foldlog.event (
         position, stream_id, version, recorded_at, event_id, type_id, slice, payload, metadata)
-    select e.position, row_id[e.entry], e.version, clock_timestamp(), e.id, e.type,
-        row_slice[e.entry], e.payload::json, e.metadata::json
+    select e.position, the_id[home[e.entry]], e.version, clock_timestamp(), e.id, e.type,
+        the_slice[home[e.entry]], e.payload::json, e.metadata::json
     from unnest(event_stream, event_position, event_version, event_id, event_type, event_payload,
         event_metadata) e(entry, position, version, id, type, payload, metadata)
-    join foldlog.event_type t on t.id = e.type and t.category_id = row_category[e.entry]
-    where e.position > 0;
+    where e.position > 0 and the_category[home[e.entry]] = (
+        select t.category_id from foldlog.event_type t where t.id = e.type);
     get diagnostics inserted = row_count;
     if inserted <> pending then
         perform foldlog.raise_unknown_type();
     end if;
-end $$;
-
--- Two requests may share a stream only if neither cares for its version, and none may name it twice.
-create function foldlog.raise_stream_twice() returns void
-language plpgsql volatile
-as $$
-begin
-    raise exception
-        'a stream stands twice in a request, or in two that depend on its version'
-        using errcode = 'FL006';
 end $$;
 
 -- An event that no reader could decode, or that readers of its category would pass over.
@@ -355,8 +384,8 @@ end $$;
 
 -- Tells the rows of streams that their last events are in a later segment now.
 create function foldlog.stream_move(
-    old_snapshot boolean, width bigint, row_id bigint[], row_position bigint[], result smallint[],
-    result_version bigint[], result_last bigint[]
+    old_snapshot boolean, width bigint, the_id bigint[], the_position bigint[], home integer[],
+    result smallint[], result_version bigint[], result_last bigint[]
 ) returns void
 language plpgsql volatile
 as $$
@@ -364,11 +393,10 @@ begin
     update foldlog.stream s
     set known_version = g.version, known_position = g.position
     from (
-        select r.id, max(r.version) as version, max(r.last) as position
-        from unnest(row_id, row_position, result, result_version, result_last)
-            r(id, position, result, version, last)
-        where r.result = 0 and r.last / width > r.position / width
-        group by r.id
+        select the_id[r.home] as id, max(r.version) as version, max(r.last) as position
+        from unnest(home, result, result_version, result_last) r(home, result, version, last)
+        where r.result = 0 and r.last / width > the_position[r.home] / width
+        group by r.home
     ) g
     where s.id = g.id;
     -- Nothing vouches for the version then: what the snapshot does not show may be in the segment
@@ -467,8 +495,7 @@ end $$;
 -- the events stored at the expected versions, or a conflict.
 create function foldlog.append_judge(
     request_id uuid[], stream_request integer[], stream_expected bigint[],
-    event_stream integer[], event_id uuid[],
-    row_id bigint[], row_version bigint[],
+    event_stream integer[], event_id uuid[], the_id bigint[], home integer[],
     inout result smallint[], inout version bigint[],
     inout first_position bigint[], inout last_position bigint[]
 )
@@ -483,7 +510,7 @@ declare
 begin
     with failed as (
         select w.request
-        from unnest(stream_request, stream_expected, row_version, old_result)
+        from unnest(stream_request, stream_expected, old_version, old_result)
             w(request, expected, version, result)
         where w.result = 0 and (w.expected = -1 and w.version = 0
             or w.expected >= 0 and w.expected <> w.version)
@@ -497,7 +524,7 @@ begin
         ) e
         left join lateral (
             select s.event_id, s.version, s.position from foldlog.event s
-            where s.stream_id = row_id[e.entry]
+            where s.stream_id = the_id[home[e.entry]]
                 -- Bounded, so that the sum stays in range; no stream comes near it.
                 and s.version = least(stream_expected[e.entry], 4611686018427387904) + e.n
         ) v on true
