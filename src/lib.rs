@@ -12,7 +12,8 @@
 //! - `Execute::within` does the same in a transaction of your own, beside your own rows;
 //! - `Execute::command_id` makes a repeated command answer its first reply;
 //! - `App::append` puts events into several streams at once, without a command;
-//! - `App::load` gives the state of one stream;
+//! - `App::load` gives the state of one stream, `App::load_at_version` and `App::load_at_time` an
+//!   earlier one;
 //! - `App::export` takes a stored stream out as a fixture for a test; see [`testing`];
 //! - `App::view` reads a [`View`](trait@View), rows [`Fold`]ed from events by workers that the app
 //!   runs: as they are, at least as new as a token, or exact.

@@ -1,7 +1,10 @@
 //! The state of one stream, and how it is folded.
 
+use std::time::SystemTime;
+
 use foldlog_core::{
-    Decider, Error, EventSet, Expected, IdOf, Identifies, Position, StreamName, Token,
+    Decider, Error, ErrorKind, EventSet, Expected, IdOf, Identifies, Position, RawEvent,
+    StreamName, Token,
 };
 use foldlog_eventstore::{EventStore, IntoEvents, StreamEvents, StreamPage};
 use sqlx::PgConnection;
@@ -73,12 +76,63 @@ impl App {
         self.load_id(id.id()).await
     }
 
+    /// Loads the state as it was when the stream was at a version: folded from its first `version`
+    /// events. Version 0 is the state before all of them.
+    ///
+    /// What is loaded is the past: [`Loaded::events`] of it conflict with whatever came since. Dropping
+    /// the future leaves nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load); and [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the stream has
+    /// not come to that version.
+    pub async fn load_at_version<A: Decider>(
+        &self,
+        id: &impl Identifies<A>,
+        version: u64,
+    ) -> Result<Loaded<A>, Error> {
+        let loaded = self.load_until(id.id(), Until::Version(version)).await?;
+        if loaded.version < version {
+            let Loaded { version: last, stream, .. } = loaded;
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                format!("stream {stream} is at version {last} and has no version {version}"),
+            ));
+        }
+        Ok(loaded)
+    }
+
+    /// Loads the state as it was at a time: folded from the longest beginning of the stream whose
+    /// events were all recorded at that time or before it. The state before all of them if there is
+    /// none.
+    ///
+    /// The clock is the server's. Versions and not times order a stream: where the clock was set back
+    /// or another server took over, an event can be recorded earlier than the one before it, and stays
+    /// behind it here too. An append that is recorded may still be open: of a time that has hardly
+    /// passed, the same call can answer with more later. What is loaded is the past, as in
+    /// [`load_at_version`](Self::load_at_version). Dropping the future leaves nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load). Events behind the state are not decoded.
+    pub async fn load_at_time<A: Decider>(
+        &self,
+        id: &impl Identifies<A>,
+        time: SystemTime,
+    ) -> Result<Loaded<A>, Error> {
+        self.load_until(id.id(), Until::Time(time)).await
+    }
+
     pub(crate) async fn load_id<A: Decider>(&self, id: IdOf<A>) -> Result<Loaded<A>, Error> {
+        self.load_until(id, Until::End).await
+    }
+
+    async fn load_until<A: Decider>(&self, id: IdOf<A>, until: Until) -> Result<Loaded<A>, Error> {
         let _call = self.call()?;
         self.check_registered::<A>()?;
         let stream = StreamName::of::<A::Event>(self.acts_for(), &id)?;
         let mut folded = Folded::<A>::default();
-        folded.advance(self.store(), &mut Via::Own, &stream).await?;
+        folded.advance_until(self.store(), &mut Via::Own, &stream, until).await?;
         let token = self.store().token(folded.position);
         Ok(Loaded { state: folded.state, version: folded.version, token, id, stream })
     }
@@ -107,9 +161,26 @@ impl<A: Decider> Folded<A> {
         via: &mut Via<'_>,
         stream: &StreamName,
     ) -> Result<(), Error> {
+        self.advance_until(store, via, stream, Until::End).await
+    }
+
+    async fn advance_until(
+        &mut self,
+        store: &EventStore,
+        via: &mut Via<'_>,
+        stream: &StreamName,
+        until: Until,
+    ) -> Result<(), Error> {
         loop {
-            let page = via.page(store, stream, self.version).await?;
+            let limit = until.page_after(self.version);
+            if limit == 0 {
+                return Ok(());
+            }
+            let page = via.page(store, stream, self.version, limit).await?;
             for raw in &page.events {
+                if !until.includes(raw) {
+                    return Ok(());
+                }
                 self.state.evolve(&A::Event::decode(raw)?);
                 self.version = raw.version;
                 self.position = raw.position();
@@ -117,6 +188,35 @@ impl<A: Decider> Folded<A> {
             if !page.more {
                 return Ok(());
             }
+        }
+    }
+}
+
+/// How far a stream is folded.
+#[derive(Clone, Copy)]
+enum Until {
+    End,
+    Version(u64),
+    Time(SystemTime),
+}
+
+impl Until {
+    /// How many events the next page may have.
+    fn page_after(self, version: u64) -> u32 {
+        match self {
+            Self::Version(last) => {
+                let left = last.saturating_sub(version);
+                u32::try_from(left).unwrap_or(PAGE_EVENTS).min(PAGE_EVENTS)
+            }
+            Self::End | Self::Time(_) => PAGE_EVENTS,
+        }
+    }
+
+    fn includes(self, event: &RawEvent) -> bool {
+        match self {
+            Self::End => true,
+            Self::Version(last) => event.version <= last,
+            Self::Time(time) => event.recorded <= time,
         }
     }
 }
@@ -133,10 +233,11 @@ impl Via<'_> {
         store: &EventStore,
         stream: &StreamName,
         after_version: u64,
+        limit: u32,
     ) -> Result<StreamPage, Error> {
         match self {
-            Self::Own => store.read_stream(stream, after_version, PAGE_EVENTS).await,
-            Self::In(conn) => store.read_stream_in(conn, stream, after_version, PAGE_EVENTS).await,
+            Self::Own => store.read_stream(stream, after_version, limit).await,
+            Self::In(conn) => store.read_stream_in(conn, stream, after_version, limit).await,
         }
     }
 }

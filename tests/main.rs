@@ -10,6 +10,7 @@ mod conflicts;
 mod export;
 mod futures;
 mod lifecycle;
+mod past;
 mod prepare;
 mod receipts;
 mod retail;

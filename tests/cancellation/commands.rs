@@ -146,6 +146,19 @@ async fn a_dropped_load_leaves_the_pool_as_it_was() {
         loaded.is_some()
     })
     .await;
+    sweep("App::load_at_version", async |cut| {
+        let loaded = cut.of(narrow.app.load_at_version::<Account>(&ada, 1)).await;
+        narrow.nothing_left().await;
+        loaded.is_some_and(|loaded| loaded.unwrap().version == 1)
+    })
+    .await;
+    sweep("App::load_at_time", async |cut| {
+        let now = std::time::SystemTime::now() + std::time::Duration::from_secs(3600);
+        let loaded = cut.of(narrow.app.load_at_time::<Account>(&ada, now)).await;
+        narrow.nothing_left().await;
+        loaded.is_some_and(|loaded| loaded.unwrap().version == 1)
+    })
+    .await;
     sweep("Of::load", async |cut| {
         let loaded = cut.of(narrow.app.of::<Account>().load(&ada)).await;
         narrow.nothing_left().await;
