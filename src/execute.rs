@@ -135,7 +135,20 @@ impl<A: Decider, C: CommandOf<A>, S> Execute<A, C, Own, S> {
     /// the first event to the commit, readers of the settled order wait behind this transaction:
     /// execute late, commit soon.
     pub fn within(self, conn: &mut PgConnection) -> Within<'_, A, C, S> {
-        Within::new(self, conn)
+        Within::new(self, Via::In(conn))
+    }
+
+    /// The same in a transaction of tokio-postgres: a `Transaction`, or a client that has begun one.
+    /// Each statement is sent at once, with nothing prepared on the session.
+    ///
+    /// On a client without a transaction each statement is one of its own, as on a bare connection
+    /// of sqlx: the command is then whole, and nothing but it.
+    #[cfg(feature = "tokio-postgres")]
+    pub fn within_tokio<'c>(
+        self,
+        client: &'c (impl tokio_postgres::GenericClient + Send + Sync),
+    ) -> Within<'c, A, C, S> {
+        Within::new(self, Via::Tokio(foldlog_eventstore::TokioClient::new(client)))
     }
 }
 

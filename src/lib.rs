@@ -32,6 +32,7 @@
 //!
 //! - `eventstore` (default): the `App`, the event store.
 //! - `projections` (default): views and their workers.
+//! - `tokio-postgres`: `Execute::within_tokio`, for transactions of tokio-postgres.
 //! - `embedded`: `Db::from_env` fetches a PostgreSQL where the machine has none.
 
 #[cfg(feature = "eventstore")]
@@ -71,6 +72,9 @@ pub use foldlog_eventstore::{
     AppendError, EventHeader, EventStore, IntoEvents, Receipt, Request, Since, StreamAppended,
     StreamEvents, StreamPage, Subscription, any, exists, no_stream,
 };
+
+#[cfg(feature = "tokio-postgres")]
+pub use foldlog_eventstore::TokioClient;
 
 #[cfg(feature = "projections")]
 pub use foldlog_projections::{

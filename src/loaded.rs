@@ -225,6 +225,8 @@ impl Until {
 pub(crate) enum Via<'c> {
     Own,
     In(&'c mut PgConnection),
+    #[cfg(feature = "tokio-postgres")]
+    Tokio(foldlog_eventstore::TokioClient<'c>),
 }
 
 impl Via<'_> {
@@ -238,6 +240,10 @@ impl Via<'_> {
         match self {
             Self::Own => store.read_stream(stream, after_version, limit).await,
             Self::In(conn) => store.read_stream_in(conn, stream, after_version, limit).await,
+            #[cfg(feature = "tokio-postgres")]
+            Self::Tokio(client) => {
+                store.read_stream_in_tokio(*client, stream, after_version, limit).await
+            }
         }
     }
 }

@@ -16,3 +16,4 @@ mod receipts;
 mod retail;
 mod views;
 mod within;
+mod within_tokio;

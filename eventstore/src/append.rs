@@ -190,7 +190,17 @@ impl EventStore {
         self.touch_streams().await?;
         let types = self.types().resolve(conn, request, false).await;
         let types = types.map_err(|error| refused(request, error))?;
-        match self.call(conn, request, &types, None).await {
+        let result = self.call(conn, request, &types, None).await;
+        self.after_call_in(request, result).await
+    }
+
+    /// What a call in the caller's transaction came to, and what must be mended before the next one.
+    pub(crate) async fn after_call_in(
+        &self,
+        request: &Request,
+        result: Result<Appended, AppendError>,
+    ) -> Result<Appended, AppendError> {
+        match result {
             Err(AppendError::Store(error)) if is_missing_segment(&error) => {
                 // On another session: the caller's transaction can only be rolled back.
                 self.ensure_segments().await?;
@@ -242,15 +252,27 @@ impl EventStore {
             .fetch_all(conn)
             .await
             .map_err(|e| database("append", e));
-        let rows = rows.map_err(|error| {
-            if sqlstate(&error) == Some(UNKNOWN_TYPE) {
-                self.types().forget();
-            }
-            refused(request, error)
-        })?;
+        let rows = rows.map_err(|error| self.failed(request, error))?;
         let rows = rows.iter().map(answer).collect::<Result<Vec<_>, _>>();
         let rows = rows.map_err(|e| database("read the answer of an append", e))?;
-        match self.outcome(request, &rows) {
+        self.answered(request, &rows)
+    }
+
+    /// A call that the server refused.
+    pub(crate) fn failed(&self, request: &Request, error: Error) -> AppendError {
+        if sqlstate(&error) == Some(UNKNOWN_TYPE) {
+            self.types().forget();
+        }
+        refused(request, error)
+    }
+
+    /// A call that the server answered.
+    pub(crate) fn answered(
+        &self,
+        request: &Request,
+        rows: &[Answer],
+    ) -> Result<Appended, AppendError> {
+        match self.outcome(request, rows) {
             Outcome::Appended(appended) => Ok(appended),
             Outcome::Refused(error) => Err(error),
             // It waits, so it does not say so.

@@ -8,6 +8,8 @@
 
 mod append;
 mod call;
+#[cfg(feature = "tokio-postgres")]
+mod client;
 mod event_type;
 mod events;
 mod group;
@@ -22,6 +24,8 @@ mod subscription;
 mod wake;
 
 pub use append::{AppendError, Appended, StreamAppended};
+#[cfg(feature = "tokio-postgres")]
+pub use client::TokioClient;
 pub use events::{Events, TypedEvents};
 pub use limits::{
     APPEND_BYTES_MAX, APPEND_EVENTS_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX, METADATA_BYTES_MAX,

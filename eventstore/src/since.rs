@@ -11,9 +11,6 @@ use crate::group::Short;
 use crate::read::StreamPage;
 use crate::store::EventStore;
 
-/// How many events are named; the others are counted.
-const NAMED_MAX: usize = 16;
-
 /// The events of a stream after a version, without their payloads: those that a conflict is about.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -54,9 +51,17 @@ impl From<&RawEvent> for EventHeader {
 }
 
 impl Since {
-    fn of(page: &StreamPage, after_version: u64) -> Self {
+    /// How many events are named; the others are counted.
+    pub(crate) const NAMED_MAX: u32 = 16;
+
+    pub(crate) fn of(page: &StreamPage, after_version: u64) -> Self {
         Self {
-            events: page.events.iter().take(NAMED_MAX).map(EventHeader::from).collect(),
+            events: page
+                .events
+                .iter()
+                .take(Self::NAMED_MAX as usize)
+                .map(EventHeader::from)
+                .collect(),
             count: page.version.saturating_sub(after_version),
         }
     }
@@ -111,7 +116,7 @@ impl EventStore {
         stream: &StreamName,
         after_version: u64,
     ) -> Result<Since, Error> {
-        let page = self.read_stream_in(conn, stream, after_version, NAMED_MAX as u32).await?;
+        let page = self.read_stream_in(conn, stream, after_version, Since::NAMED_MAX).await?;
         Ok(Since::of(&page, after_version))
     }
 }

@@ -192,15 +192,25 @@ impl EventStore {
             let versions: Vec<i64> = row.try_get("versions")?;
             let positions: Vec<Option<i64>> = row.try_get("last_positions")?;
             let reply: Option<String> = row.try_get("reply")?;
-            let last = positions.into_iter().flatten().max().unwrap_or(0);
-            Ok(Receipt {
-                content_hash: row.try_get("content_hash")?,
-                versions: versions.into_iter().map(crate::call::number).collect(),
-                token: self.token(Position::new(crate::call::number(last))),
-                reply: reply.and_then(|json| RawValue::from_string(json).ok()),
-            })
+            Ok(self.receipt_of(row.try_get("content_hash")?, versions, positions, reply))
         };
         read().map(Some).map_err(|e| database(what, e))
+    }
+
+    pub(crate) fn receipt_of(
+        &self,
+        content_hash: Vec<u8>,
+        versions: Vec<i64>,
+        positions: Vec<Option<i64>>,
+        reply: Option<String>,
+    ) -> Receipt {
+        let last = positions.into_iter().flatten().max().unwrap_or(0);
+        Receipt {
+            content_hash,
+            versions: versions.into_iter().map(crate::call::number).collect(),
+            token: self.token(Position::new(crate::call::number(last))),
+            reply: reply.and_then(|json| RawValue::from_string(json).ok()),
+        }
     }
 
     /// The name of the stream of an id.

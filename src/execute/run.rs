@@ -210,6 +210,8 @@ impl Via<'_> {
         match self {
             Self::Own => store.append(request).await,
             Self::In(conn) => store.append_in(conn, request).await,
+            #[cfg(feature = "tokio-postgres")]
+            Self::Tokio(client) => store.append_in_tokio(*client, request).await,
         }
     }
 
@@ -222,6 +224,8 @@ impl Via<'_> {
         match self {
             Self::Own => store.since(stream, after_version).await,
             Self::In(conn) => store.since_in(conn, stream, after_version).await,
+            #[cfg(feature = "tokio-postgres")]
+            Self::Tokio(client) => store.since_in_tokio(*client, stream, after_version).await,
         }
     }
 
@@ -238,6 +242,8 @@ impl Via<'_> {
         match self {
             Self::Own => store.receipt(stream.tenant(), id).await,
             Self::In(conn) => store.receipt_in(conn, stream.tenant(), id).await,
+            #[cfg(feature = "tokio-postgres")]
+            Self::Tokio(client) => store.receipt_in_tokio(*client, stream.tenant(), id).await,
         }
     }
 }

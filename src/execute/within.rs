@@ -5,7 +5,6 @@ use std::future::IntoFuture;
 use foldlog_core::{BoxFuture, CommandOf, Decider, Metadata, Retry};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Execute, ExecuteError, Executed, Own, Ready, Sends, run};
@@ -19,12 +18,12 @@ use crate::pending::Pending;
 #[must_use = "a command runs when it is awaited"]
 pub struct Within<'c, A: Decider, C: CommandOf<A>, S = Ready<C>> {
     execute: Execute<A, C, Own, S>,
-    conn: &'c mut PgConnection,
+    via: Via<'c>,
 }
 
 impl<'c, A: Decider, C: CommandOf<A>, S> Within<'c, A, C, S> {
-    pub(super) fn new(execute: Execute<A, C, Own, S>, conn: &'c mut PgConnection) -> Self {
-        Self { execute, conn }
+    pub(super) fn new(execute: Execute<A, C, Own, S>, via: Via<'c>) -> Self {
+        Self { execute, via }
     }
 
     /// As [`Execute::command_id`]; the receipt commits with your transaction.
@@ -56,8 +55,7 @@ impl<'c, A: Decider, C: CommandOf<A>, S: Sends<A, C>> IntoFuture for Within<'c, 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let Execute { app, id, sent, options, .. } = self.execute;
-            let via = Via::In(self.conn);
-            let done = run::run(&app, id, &sent, options, Retry::never(), via).await?;
+            let done = run::run(&app, id, &sent, options, Retry::never(), self.via).await?;
             Ok(done.map_token(|token| Pending::new(app.store().clone(), token)))
         })
     }
