@@ -1,5 +1,6 @@
 //! Reading a stream, a page at a time, in either direction.
 
+mod raw;
 mod row;
 
 use async_trait::async_trait;
@@ -12,7 +13,8 @@ use crate::call::number;
 use crate::group::{LOAD_EVENTS_MAX, Short};
 use crate::store::EventStore;
 
-pub(crate) use row::{Head, json, since_epoch};
+pub(crate) use raw::json;
+pub(crate) use row::{Head, since_epoch};
 
 /// A page ends with the event that brings its payloads and metadata to so many bytes: memory is
 /// bounded whatever the size of events.

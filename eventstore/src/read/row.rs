@@ -4,13 +4,13 @@ use std::time::{Duration, SystemTime};
 
 use foldlog_core::{Error, ErrorKind, Position, RawEvent, StreamName, Tenant};
 use foldlog_pg::database;
-use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use crate::call::number;
 use crate::event_type::TypeName;
+use crate::read::json;
 use crate::store::EventStore;
 
 impl EventStore {
@@ -79,13 +79,6 @@ impl EventStore {
 /// A time of the server's, which counts in microseconds.
 pub(crate) fn since_epoch(microseconds: i64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_micros(number(microseconds))
-}
-
-/// The JSON of the event at a position.
-pub(crate) fn json(position: Position, text: &str) -> Result<Box<RawValue>, Error> {
-    RawValue::from_string(text.to_owned()).map_err(|e| {
-        Error::new(ErrorKind::Decode, format!("position {position} is no JSON")).with_source(e)
-    })
 }
 
 /// The row that holds no event: how far an answer reaches.
