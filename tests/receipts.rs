@@ -1,11 +1,15 @@
 //! Command ids: a repetition changes nothing and answers what the first one answered.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use foldlog::ErrorKind;
 use foldlog::prelude::*;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::bank::{
-    Account, AccountEvent, Deposit, Paused, Peek, Short, Withdraw, account, bench, open, stored,
+    Account, AccountEvent, Deposit, Look, Paused, Peek, Short, Withdraw, account, bench, open,
+    stored,
 };
 
 fn kind<R: std::fmt::Debug>(error: ExecuteError<R>) -> ErrorKind {
@@ -87,6 +91,117 @@ async fn a_command_without_events_leaves_its_receipt() {
     let again = app.execute(&ada, Peek).command_id(key).await.unwrap();
     assert_eq!((again.reply, again.version, again.repeated), (5, 1, true));
     assert_eq!(stored(&database).await, 3);
+}
+
+#[tokio::test]
+async fn a_command_without_events_on_a_stream_without_any_is_done_once_too() {
+    let (database, app) = bench().await;
+    let (ada, key) = (account("ada"), Uuid::now_v7());
+    let first = app.execute(&ada, Look).command_id(key).await.unwrap();
+    assert_eq!((first.reply.0, first.version, first.repeated), (Some(key), 0, false));
+    app.execute(&ada, Deposit(5)).await.unwrap();
+    app.shutdown().await.unwrap();
+    // Every part of the reply is what it was, the time to the nanosecond.
+    let restarted = open(Db::connect(database.url()).await.unwrap()).await;
+    let visit = Metadata::new().correlation("visit 7");
+    let again = restarted.execute(&ada, Look).metadata(visit).command_id(key).await.unwrap();
+    assert_eq!((again.reply, again.version, again.repeated), (first.reply, 0, true));
+    // Nothing else may go by that id, with events or without.
+    for other in [account("bob"), account("eve")] {
+        let error = restarted.execute(&other, Look).command_id(key).await.unwrap_err();
+        assert_eq!(kind(error), ErrorKind::IdReused);
+    }
+    assert_eq!(stored(&database).await, 1);
+}
+
+/// Looks at the balance just before others deposit a cent, so often.
+struct Overtaken(App, AtomicU64);
+
+impl Prepare<Account> for Overtaken {
+    type Command = Peek;
+    type Error = AppendError;
+
+    async fn prepare(&self, _: &Account, cx: &Context<Account>) -> Result<Peek, AppendError> {
+        if self.1.fetch_sub(1, Ordering::SeqCst) > 1 {
+            self.0.append([any(cx.id(), AccountEvent::Deposited { cents: 1 })]).await?;
+        }
+        Ok(Peek)
+    }
+}
+
+#[tokio::test]
+async fn a_kept_reply_without_events_rests_on_the_version_that_it_names() {
+    let (database, app) = bench().await;
+    let (ada, key) = (account("ada"), Uuid::now_v7());
+    app.execute(&ada, Deposit(5)).await.unwrap();
+    let look = || Overtaken(app.clone(), AtomicU64::new(3));
+    let seen = app.execute_with(&ada, look()).command_id(key).await.unwrap();
+    assert_eq!((seen.reply, seen.version, seen.repeated), (7, 3, false));
+    // Without an id nothing is kept, and nobody need wait for a quiet moment.
+    let seen = app.execute_with(&ada, look()).await.unwrap();
+    assert_eq!((seen.reply, seen.version), (7, 3));
+    let again = app.execute(&ada, Peek).command_id(key).await.unwrap();
+    assert_eq!((again.reply, again.version, again.repeated), (7, 3, true));
+    assert_eq!(stored(&database).await, 4);
+}
+
+/// The reply of a program, and of the next version of it.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Slip {
+    cents: i64,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct LongerSlip {
+    cents: i64,
+    #[serde(default)]
+    note: Option<String>,
+}
+
+#[derive(Default)]
+struct Before;
+
+#[derive(Default)]
+struct After;
+
+impl Decider for Before {
+    type Event = AccountEvent;
+    type Rejection = Short;
+    fn evolve(&mut self, _: &AccountEvent) {}
+}
+
+impl Decider for After {
+    type Event = AccountEvent;
+    type Rejection = Short;
+    fn evolve(&mut self, _: &AccountEvent) {}
+}
+
+impl Handles<Peek> for Before {
+    type Reply = Slip;
+    fn decide(&self, _: &Peek, _: &Context<Self>) -> Decided<Self, Peek> {
+        Ok(Decision::none().reply(Slip { cents: 7 }))
+    }
+}
+
+impl Handles<Peek> for After {
+    type Reply = LongerSlip;
+    fn decide(&self, _: &Peek, _: &Context<Self>) -> Decided<Self, Peek> {
+        Err(Short { missing: 1 })
+    }
+}
+
+#[tokio::test]
+async fn a_kept_reply_without_events_is_read_by_the_next_version_of_a_program_and_the_last() {
+    let database = crate::bank::database().await;
+    let builder = App::builder(database.db()).aggregate::<Before>().aggregate::<After>();
+    let app = builder.start().await.unwrap();
+    let (ada, key) = (account("ada"), Uuid::now_v7());
+    let first = app.of::<Before>().execute(&ada, Peek).command_id(key).await.unwrap();
+    assert_eq!((first.reply, first.repeated), (Slip { cents: 7 }, false));
+    let after = app.of::<After>().execute(&ada, Peek).command_id(key).await.unwrap();
+    assert_eq!((after.reply, after.repeated), (LongerSlip { cents: 7, note: None }, true));
+    let before = app.of::<Before>().execute(&ada, Peek).command_id(key).await.unwrap();
+    assert_eq!((before.reply, before.repeated), (Slip { cents: 7 }, true));
 }
 
 #[tokio::test]
