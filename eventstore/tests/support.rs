@@ -93,9 +93,16 @@ impl<D> Bench<D> {
 
     /// The versions and payloads of a stream, as the store reads them.
     pub(crate) async fn stream(&self, stream: &str) -> Vec<(u64, String)> {
-        let page = self.store.read_stream(&name(stream), 0, 10_000).await.unwrap();
-        assert_eq!(page.version, page.events.last().map_or(0, |event| event.version), "{stream}");
-        page.events.iter().map(|e| (e.version, e.payload.get().to_owned())).collect()
+        let (mut events, mut after) = (Vec::new(), 0);
+        loop {
+            let page = self.store.read_stream(&name(stream), after, 10_000).await.unwrap();
+            events.extend(page.events.iter().map(|e| (e.version, e.payload.get().to_owned())));
+            after = events.last().map_or(0, |event| event.0);
+            if !page.more {
+                assert_eq!(page.version, after, "{stream}");
+                return events;
+            }
+        }
     }
 
     /// Everything that is settled, as labels.
