@@ -21,7 +21,7 @@ mod link;
 mod loads;
 
 use std::sync::{Arc, PoisonError, RwLock, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use foldlog_core::{Error, ErrorKind, StreamName};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -38,6 +38,8 @@ pub(crate) use loads::{EVENTS_MAX as LOAD_EVENTS_MAX, Short};
 
 /// How many lines there are: while one commits, the other one's call is worked on.
 const LINES: usize = 2;
+/// How long the end of a run waits for what is under way, before it breaks that off.
+const ENDING: Duration = Duration::from_secs(8);
 /// How many requests wait in a line before those who append are made to wait.
 const QUEUE_MAX: usize = 1_024;
 /// How much may be on its way in all lines together.
@@ -110,7 +112,8 @@ impl Group {
         answered.await.ok()
     }
 
-    /// Runs the writers until `shutdown`, and then to the end of what was asked for by then.
+    /// Runs the writers until `shutdown`, and then to the end of what was asked for by then, for a few
+    /// seconds at most.
     /// Dropping the future breaks off what is under way.
     pub(crate) async fn run(&self, store: &EventStore, shutdown: &CancellationToken) {
         let held = Arc::new(Held::default());
@@ -133,10 +136,17 @@ impl Group {
         let closing = self.open(Lines { queues, loads, room });
         shutdown.cancelled().await;
         drop(closing);
-        while let Some(ended) = writers.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a writer of group append stopped");
+        let ending = async {
+            while let Some(ended) = writers.join_next().await {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a writer of group append stopped");
+                }
             }
+        };
+        if tokio::time::timeout(ENDING, ending).await.is_err() {
+            tracing::warn!(
+                "appends that the server did not answer were broken off at the shutdown"
+            );
         }
     }
 

@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use foldlog_core::{Error, ErrorKind};
 use foldlog_pg::{Connection, Db, Session, driver};
+use tokio::time::timeout;
 use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Client, Row, Statement};
 use uuid::Uuid;
 
 use crate::call::{Answer, Columns};
 
-/// A server that has not answered a call by then is taken for gone. Longer than any wait for a lock.
-const ANSWER_WAIT: Duration = Duration::from_secs(60);
+/// A server that has not answered by then, beyond the time a call may wait for a lock, is taken for
+/// gone: everybody in the line waits as long. What it may have done is unknown then, and repeated.
+const ANSWER_WAIT: Duration = Duration::from_secs(15);
 
 /// A session and the statements it calls.
 pub(super) struct Link {
@@ -35,9 +37,10 @@ impl Link {
             let append = client.prepare(include_str!("../../sql/append.sql")).await?;
             Ok((append, client.prepare(include_str!("../../sql/streams_read.sql")).await?))
         };
-        let prepared = driven(&mut connection, prepare).await;
-        let (append, load) =
-            prepared.map_err(|e| driver(format!("prepare a session of {application}"), e))?;
+        let what = || format!("prepare a session of {application}");
+        let prepared = timeout(ANSWER_WAIT, driven(&mut connection, prepare)).await;
+        let prepared = prepared.map_err(|_| unanswered(&what()))?;
+        let (append, load) = prepared.map_err(|e| driver(what(), e))?;
         Ok(Self { client, connection, append, load })
     }
 
@@ -64,7 +67,8 @@ impl Link {
             &c.payloads,
             &c.metadata,
         ];
-        let rows = self.query("append", |link| &link.append, &arguments).await?;
+        let wait = ANSWER_WAIT + Duration::from_millis(wait_ms.unsigned_abs().into());
+        let rows = self.query("append", |link| &link.append, &arguments, wait).await?;
         let rows = rows.iter().map(answer).collect::<Result<Vec<_>, _>>();
         rows.map_err(|e| driver("read the answer of an append", e))
     }
@@ -80,7 +84,7 @@ impl Link {
     ) -> Result<Vec<LoadedRow>, Error> {
         let arguments: [&(dyn ToSql + Sync); 5] =
             [&tenants, &streams, &after_versions, &events_max, &bytes_max];
-        let rows = self.query("load streams", |link| &link.load, &arguments).await?;
+        let rows = self.query("load streams", |link| &link.load, &arguments, ANSWER_WAIT).await?;
         let rows = rows.into_iter().map(LoadedRow::new).collect::<Result<Vec<_>, _>>();
         rows.map_err(|e| driver("load streams", e))
     }
@@ -90,15 +94,15 @@ impl Link {
         what: &str,
         statement: fn(&Self) -> &Statement,
         arguments: &[&(dyn ToSql + Sync)],
+        wait: Duration,
     ) -> Result<Vec<Row>, Error> {
         let statement = statement(self).clone();
         let call = driven(&mut self.connection, self.client.query(&statement, arguments));
-        match tokio::time::timeout(ANSWER_WAIT, call).await {
+        match timeout(wait, call).await {
             Ok(rows) => rows.map_err(|e| driver(what, e)),
             Err(_) => {
                 self.connection = None;
-                let message = format!("{what}: the server did not answer in time");
-                Err(Error::new(ErrorKind::Unavailable, message))
+                Err(unanswered(what))
             }
         }
     }
@@ -110,7 +114,7 @@ impl Link {
             let sql = include_str!("../../sql/stream_holder.sql");
             client.query_opt(sql, &[&tenant, &stream]).await.ok()??.try_get(0).ok()?
         };
-        driven(&mut self.connection, look).await
+        timeout(ANSWER_WAIT, driven(&mut self.connection, look)).await.ok().flatten()
     }
 
     /// Whether it can be called.
@@ -154,6 +158,10 @@ fn moves(connection: &mut Option<Connection>, cx: &mut Context<'_>) {
             Poll::Pending => return,
         }
     }
+}
+
+fn unanswered(what: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("{what}: the server did not answer in time"))
 }
 
 fn answer(row: &Row) -> Result<Answer, tokio_postgres::Error> {

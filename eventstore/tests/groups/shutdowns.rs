@@ -58,6 +58,25 @@ async fn what_was_asked_for_before_the_shutdown_is_answered_and_later_appends_wo
 }
 
 #[tokio::test]
+async fn a_shutdown_breaks_off_what_is_not_answered_and_it_is_made_once_elsewhere() {
+    let mut group = Grouped::new().await;
+    let mut holder = group.plugged().await;
+    let asked = (0..6).map(|n| group.appending(one(&format!("note-{n}"), NoStream, n)));
+    let asked: Vec<_> = asked.collect();
+    group.waiting(2).await;
+    group.shutdown.cancel();
+    // Nobody lets go of the table: the calls would wait their time out, and those of the second lane
+    // after them.
+    let ended = tokio::time::timeout(PATIENCE, &mut group.running).await;
+    ended.expect("the run does not end").unwrap().unwrap();
+    run(&mut holder, "commit").await;
+    for asked in join_all(asked).await {
+        asked.unwrap().unwrap();
+    }
+    assert_eq!(group.numbers().await.len(), 6);
+}
+
+#[tokio::test]
 async fn a_shutdown_waits_for_those_in_the_second_lane() {
     let mut group = Grouped::new().await;
     group.append("note-held", NoStream, 1).await;
