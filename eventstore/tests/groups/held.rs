@@ -2,16 +2,25 @@
 
 use foldlog_core::ErrorKind;
 use foldlog_core::Expected::{self, Any, Exact, NoStream};
-use foldlog_eventstore::{AppendError, Request};
+use foldlog_eventstore::{AppendError, Request, StreamEvents};
 use foldlog_testkit::wait_until;
 use futures_util::future::join_all;
 use sqlx::PgConnection;
 
 use super::{Appending, Grouped, id, one};
-use crate::support::{PATIENCE, conflict, failure, noted, pid, request, run};
+use crate::support::{PATIENCE, conflict, failure, name, noted, pid, request, run};
 
 /// Behind the held one by name: streams are locked in that order.
 const FREE: &str = "note-z-free";
+
+/// A group, and a stream without events: whoever waits for another stream does not hold the making of
+/// this one.
+async fn grouped() -> Grouped {
+    let group = Grouped::new().await;
+    let empty = StreamEvents::raw(name(FREE), Any, Vec::new());
+    group.store.append(&request([empty])).await.unwrap();
+    group
+}
 
 /// A transaction that holds the row of `note-held`, which has one event.
 async fn holder(group: &Grouped) -> PgConnection {
@@ -45,7 +54,7 @@ async fn end(holder: &mut PgConnection, how: &'static str, waiting: Vec<Appendin
 
 #[tokio::test]
 async fn who_needs_a_stream_that_is_held_waits_and_nobody_else() {
-    let group = Grouped::new().await;
+    let group = grouped().await;
     let mut holder = holder(&group).await;
     let held = ["note-held", FREE, "note-new"].map(|stream| noted(stream, Any, 1));
     let waiting = vec![
@@ -69,7 +78,7 @@ async fn who_needs_a_stream_that_is_held_waits_and_nobody_else() {
 
 #[tokio::test]
 async fn a_free_stream_beside_a_held_one_in_a_request_is_held_from_nobody() {
-    let group = Grouped::new().await;
+    let group = grouped().await;
     let mut holder = holder(&group).await;
     let both = |n| request([noted(FREE, Any, n), noted("note-held", Any, n + 1)]);
     let waiting = vec![group.appending(both(1)), group.appending(both(3))];
@@ -83,7 +92,7 @@ async fn a_free_stream_beside_a_held_one_in_a_request_is_held_from_nobody() {
 
 #[tokio::test]
 async fn a_stream_that_another_is_about_to_make_is_waited_for_by_who_would_make_it() {
-    let group = Grouped::new().await;
+    let group = grouped().await;
     for (round, end) in [(1, "commit"), (2, "rollback")] {
         let stream = format!("note-made{round}");
         let mut tx = group.begun().await;
@@ -113,7 +122,7 @@ async fn a_stream_that_another_is_about_to_make_is_waited_for_by_who_would_make_
 
 #[tokio::test]
 async fn an_id_that_another_holds_is_waited_for_and_judged_by_its_end() {
-    let group = Grouped::new().await;
+    let group = grouped().await;
     for (n, end) in [(1, "commit"), (2, "rollback")] {
         let stands = |stream: &str| one(stream, Any, n).id(id(n.into())).stands_for("the same");
         let mut tx = group.begun().await;
@@ -145,7 +154,7 @@ async fn an_id_that_another_holds_is_waited_for_and_judged_by_its_end() {
 
 #[tokio::test]
 async fn after_the_limit_the_answer_names_the_stream_and_who_holds_it() {
-    let group = Grouped::new().await;
+    let group = grouped().await;
     let mut holder = holder(&group).await;
     let mut maker = group.begun().await;
     group.append_in(&mut maker, "note-made").await;
@@ -180,7 +189,7 @@ async fn after_the_limit_the_answer_names_the_stream_and_who_holds_it() {
 
 #[tokio::test]
 async fn callers_that_are_gone_leave_the_second_lane_as_it_was() {
-    let group = Grouped::new().await;
+    let group = grouped().await;
     let mut holder = holder(&group).await;
     let gone: Vec<_> = (1..=20).map(|n| group.appending(one("note-held", Any, n))).collect();
     group.waiting(1).await;
