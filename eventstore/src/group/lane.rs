@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use foldlog_core::StreamName;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
 use super::Waiting;
 use super::admission::next_call;
@@ -25,7 +25,6 @@ const WAITS: usize = 4;
 
 /// What became of a wait.
 struct Served {
-    stream: StreamName,
     left: VecDeque<Waiting>,
     link: Option<Link>,
 }
@@ -39,6 +38,8 @@ pub(super) async fn serve(
     let mut streams: HashMap<StreamName, VecDeque<Waiting>> = HashMap::new();
     let mut turns: VecDeque<StreamName> = VecDeque::new();
     let mut serving = JoinSet::new();
+    // Which stream each task waits for: one that breaks down leaves nobody waiting behind it.
+    let mut served: HashMap<Id, StreamName> = HashMap::new();
     // One session is kept for the next wait.
     let mut spare: Option<Link> = None;
     let mut open = true;
@@ -55,9 +56,18 @@ pub(super) async fn serve(
                 }
                 None => open = false,
             },
-            Some(served) = serving.join_next() => {
-                let Ok(Served { stream, left, link }) = served else { continue };
-                spare = spare.or(link);
+            Some(ended) = serving.join_next_with_id() => {
+                let (id, left) = match ended {
+                    Ok((id, Served { left, link })) => {
+                        spare = spare.or(link);
+                        (id, left)
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "a wait of group append broke down");
+                        (error.id(), VecDeque::new())
+                    }
+                };
+                let Some(stream) = served.remove(&id) else { continue };
                 let queue = streams.entry(stream.clone()).or_default();
                 for waiting in left.into_iter().rev() {
                     queue.push_front(waiting);
@@ -74,7 +84,8 @@ pub(super) async fn serve(
             && let Some(stream) = turns.pop_front()
         {
             let queue = streams.get_mut(&stream).map(std::mem::take).unwrap_or_default();
-            serving.spawn(wait(store.clone(), stream, queue, spare.take()));
+            let task = serving.spawn(wait(store.clone(), stream.clone(), queue, spare.take()));
+            served.insert(task.id(), stream);
         }
     }
 }
@@ -90,14 +101,14 @@ async fn wait(
     let requests = next_call(&mut queue);
     if requests.is_empty() {
         // Their callers are gone.
-        return Served { stream, left: queue, link };
+        return Served { left: queue, link };
     }
     if link.as_ref().is_none_or(|link| !link.is_open()) {
         match Link::open(store.db(), "foldlog append").await {
             Ok(opened) => link = Some(opened),
             Err(error) => {
                 refuse(requests, &error);
-                return Served { stream, left: queue, link: None };
+                return Served { left: queue, link: None };
             }
         }
     }
@@ -119,5 +130,5 @@ async fn wait(
         let error = busy(&waiting.request, place.unwrap_or_default(), pid);
         waiting.answer(Err(error));
     }
-    Served { stream, left: queue, link }
+    Served { left: queue, link }
 }

@@ -7,16 +7,18 @@ use std::time::Duration;
 use foldlog_core::Error;
 use tokio::sync::mpsc;
 
+use super::Waiting;
 use super::admission::next_call;
 use super::delivery::{Detour, deliver, refuse};
 use super::held::Held;
 use super::link::Link;
-use super::{QUEUE_MAX, Waiting};
 use crate::append::LOCK_WAIT_MS;
 use crate::store::EventStore;
 
 /// In how many calls a request may be busy before it takes the second lane.
 const BUSY_MAX: u8 = 3;
+/// How many requests a line looks at for its next call.
+const PENDING_MAX: usize = 1_000;
 /// The pause before the next attempt to connect.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -40,15 +42,17 @@ impl Line {
 
     /// Writes until the queue is closed and empty.
     pub(super) async fn write(mut self, mut queue: mpsc::Receiver<Waiting>) {
-        let mut buffer = Vec::with_capacity(QUEUE_MAX);
         loop {
             if self.pending.is_empty() && !self.next(&mut queue).await {
                 return;
             }
-            while let Ok(waiting) = queue.try_recv() {
-                buffer.push(waiting);
+            // What a call can take and some more; the others wait in the queue, and their callers before
+            // it.
+            while self.pending.len() < PENDING_MAX
+                && let Ok(waiting) = queue.try_recv()
+            {
+                self.pending.push_back(waiting);
             }
-            self.pending.extend(buffer.drain(..));
             self.divert();
             if self.pending.is_empty() {
                 continue;
