@@ -151,23 +151,25 @@ impl EventStore {
                 types.map_err(|error| refused(request, error))?
             }
         };
-        match self.group().append(request, types).await {
+        match self.group().append(request, &types).await {
             Some(result) => result,
-            None => self.append_alone(request).await,
+            None => self.append_alone(request, &types).await,
         }
     }
 
     /// A call of its own, on a connection of the pool.
-    async fn append_alone(&self, request: &Request) -> Result<Appended, AppendError> {
+    async fn append_alone(
+        &self,
+        request: &Request,
+        types: &[i32],
+    ) -> Result<Appended, AppendError> {
         let mut conn = self.acquire().await?;
-        let types = self.types().resolve(&mut conn, request, true).await;
-        let types = types.map_err(|error| refused(request, error))?;
-        match self.call(&mut conn, request, &types, Some(LOCK_WAIT_MS)).await {
+        match self.call(&mut conn, request, types, Some(LOCK_WAIT_MS)).await {
             Err(AppendError::Store(error)) if is_missing_segment(&error) => {
                 drop(conn);
                 self.ensure_segments().await?;
                 let mut conn = self.acquire().await?;
-                self.call(&mut conn, request, &types, Some(LOCK_WAIT_MS)).await
+                self.call(&mut conn, request, types, Some(LOCK_WAIT_MS)).await
             }
             result => result,
         }

@@ -63,6 +63,19 @@ pub(crate) struct Answer {
     pub(crate) reply: Option<String>,
 }
 
+impl Answer {
+    /// A row of tokio-postgres, its columns in the order of the statement.
+    pub(crate) fn of(row: &tokio_postgres::Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            request: row.try_get(0)?,
+            outcome: row.try_get(2)?,
+            version: row.try_get(3)?,
+            last_position: row.try_get(5)?,
+            reply: row.try_get(6)?,
+        })
+    }
+}
+
 /// What became of one request.
 #[derive(Debug)]
 pub(crate) enum Outcome {

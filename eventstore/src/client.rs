@@ -107,7 +107,7 @@ impl EventStore {
         ];
         let rows = client.0.query(include_str!("../sql/append.sql"), &arguments).await;
         let rows = rows.map_err(|e| self.failed(request, driver("append", e)))?;
-        let rows = rows.iter().map(answer).collect::<Result<Vec<_>, _>>();
+        let rows = rows.iter().map(Answer::of).collect::<Result<Vec<_>, _>>();
         let rows = rows.map_err(|e| driver("read the answer of an append", e))?;
         self.answered(request, &rows)
     }
@@ -220,16 +220,6 @@ impl EventStore {
         };
         read().map(Some).map_err(|e| driver(what, e))
     }
-}
-
-fn answer(row: &Row) -> Result<Answer, tokio_postgres::Error> {
-    Ok(Answer {
-        request: row.try_get("request")?,
-        outcome: row.try_get("outcome")?,
-        version: row.try_get("version")?,
-        last_position: row.try_get("last_position")?,
-        reply: row.try_get("reply")?,
-    })
 }
 
 struct EventRow {

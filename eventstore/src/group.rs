@@ -81,7 +81,7 @@ impl Group {
     pub(crate) async fn append(
         &self,
         request: &Request,
-        types: Vec<i32>,
+        types: &[i32],
     ) -> Option<Result<Appended, AppendError>> {
         let lines = self.0.read().unwrap_or_else(PoisonError::into_inner).clone()?;
         let size = u32::try_from(request.size() >> 10).unwrap_or(u32::MAX).clamp(1, ROOM_KIB);
@@ -89,7 +89,7 @@ impl Group {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting {
             request: request.clone(),
-            types,
+            types: types.to_vec(),
             answer,
             since: Instant::now(),
             busy: 0,

@@ -1,7 +1,7 @@
 //! Segments: appends cross them, and making them stops nobody.
 
 use foldlog_core::ErrorKind;
-use foldlog_core::Expected::Any;
+use foldlog_core::Expected::{Any, Exact};
 use foldlog_pg::segment;
 use sqlx::PgConnection;
 
@@ -195,4 +195,32 @@ async fn the_row_of_a_stream_is_written_once_for_each_segment_that_it_enters() {
     assert_eq!(number(&mut session, written).await, 9);
     bench.append("note-a", Any, 10).await;
     assert_eq!(bench.stream("note-a").await.len(), 10);
+}
+
+#[tokio::test]
+async fn who_waited_for_an_append_into_a_new_segment_goes_on_behind_it() {
+    let (bench, _session) = bench().await;
+    bench.append("note-a", Any, 1).await;
+    bench.append("note-a", Any, 2).await;
+    let mut first = bench.begun().await;
+    // Positions 3 to 5: the row is written, for 4 begins a segment.
+    bench.store.append_in(&mut first, &request([noted_many("note-a", Any, 3, 3)])).await.unwrap();
+    let alone = bench.appending(request([noted("note-a", Any, 6)]));
+    bench.waiting(1).await;
+    let mut second = bench.begun().await;
+    let exact = request([noted("note-a", Exact(5), 7)]);
+    let waiting = async { bench.store.append_in(&mut second, &exact).await };
+    let (later, ()) = tokio::join!(waiting, async {
+        bench.waiting(2).await;
+        run(&mut first, "commit").await;
+    });
+    // One of the two is the sixth; the other comes after it, or conflicts with it.
+    run(&mut second, "commit").await;
+    alone.await.unwrap().unwrap();
+    let versions: Vec<_> = bench.stream("note-a").await.iter().map(|e| e.0).collect();
+    assert_eq!(
+        versions,
+        if later.is_ok() { vec![1, 2, 3, 4, 5, 6, 7] } else { vec![1, 2, 3, 4, 5, 6] }
+    );
+    assert_eq!(bench.all().await.len(), versions.len());
 }

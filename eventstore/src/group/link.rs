@@ -69,7 +69,7 @@ impl Link {
         ];
         let wait = ANSWER_WAIT + Duration::from_millis(wait_ms.unsigned_abs().into());
         let rows = self.query("append", |link| &link.append, &arguments, wait).await?;
-        let rows = rows.iter().map(answer).collect::<Result<Vec<_>, _>>();
+        let rows = rows.iter().map(Answer::of).collect::<Result<Vec<_>, _>>();
         rows.map_err(|e| driver("read the answer of an append", e))
     }
 
@@ -162,16 +162,6 @@ fn moves(connection: &mut Option<Connection>, cx: &mut Context<'_>) {
 
 fn unanswered(what: &str) -> Error {
     Error::new(ErrorKind::Unavailable, format!("{what}: the server did not answer in time"))
-}
-
-fn answer(row: &Row) -> Result<Answer, tokio_postgres::Error> {
-    Ok(Answer {
-        request: row.try_get(0)?,
-        outcome: row.try_get(2)?,
-        version: row.try_get(3)?,
-        last_position: row.try_get(5)?,
-        reply: row.try_get(6)?,
-    })
 }
 
 /// A row of a load, kept as it came.
