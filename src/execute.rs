@@ -22,8 +22,9 @@ pub use outcome::{ExecuteError, Executed};
 pub use prepare::{Prepare, Prepared, Ready, Sends};
 pub use within::Within;
 
-use kept::Kept;
+pub(crate) use kept::Kept;
 use run::Options;
+pub(crate) use run::chance;
 
 /// A command that runs in transactions of its own. Await it.
 ///

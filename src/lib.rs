@@ -8,6 +8,7 @@
 //! deciding which events happen next. All of that is pure and yours. The rest is the `App`:
 //!
 //! - `App::execute` loads, decides, appends, and decides again after a conflict;
+//! - `App::decide` does it for a [`Boundary`], which rests on events of many streams;
 //! - `App::execute_with` looks things up first, and decides on what it found;
 //! - `Execute::within` does the same in a transaction of your own, beside your own rows;
 //! - `Execute::command_id` makes a repeated command answer its first reply;
@@ -40,6 +41,10 @@ mod app;
 #[cfg(feature = "eventstore")]
 mod append;
 #[cfg(feature = "eventstore")]
+mod boundary;
+#[cfg(feature = "eventstore")]
+mod decide;
+#[cfg(feature = "eventstore")]
 mod execute;
 #[cfg(feature = "eventstore")]
 mod export;
@@ -56,6 +61,8 @@ pub use foldlog_core::{
 pub use foldlog_core::{
     CommandOf, Context, Decided, Decider, Decision, Handles, IdOf, Identifies, Retry,
 };
+// What decisions beyond one stream rest on.
+pub use foldlog_core::{Model, Models, Query, QueryItem, Tag, TagField, TagKey};
 // Views.
 pub use foldlog_core::{ByKeys, ByStream, Column, Exact, Fold, Keyed, Keys, Route, Row, View};
 // Errors, and proofs of "up to here".
@@ -69,8 +76,8 @@ pub use foldlog_pg::Db;
 
 #[cfg(feature = "eventstore")]
 pub use foldlog_eventstore::{
-    AppendError, EventHeader, EventStore, IntoEvents, Receipt, Request, Since, StreamAppended,
-    StreamEvents, StreamPage, Subscription, any, exists, no_stream,
+    AppendError, Condition, EventHeader, EventStore, IntoEvents, Receipt, Request, Since,
+    StreamAppended, StreamEvents, StreamPage, Subscription, any, exists, no_stream,
 };
 
 #[cfg(feature = "tokio-postgres")]
@@ -86,6 +93,10 @@ pub use foldlog_projections::{
 pub use crate::app::{App, AppBuilder};
 #[cfg(feature = "eventstore")]
 pub use crate::append::{Append, AppendIn, Appended};
+#[cfg(feature = "eventstore")]
+pub use crate::boundary::{Boundary, BoundaryContext, Concluded};
+#[cfg(feature = "eventstore")]
+pub use crate::decide::{Decide, DecideWithin, Done};
 #[cfg(feature = "eventstore")]
 pub use crate::execute::{
     Execute, ExecuteError, Executed, Of, Own, Prepare, Prepared, Ready, Retried, Sends, Within,

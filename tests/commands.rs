@@ -170,7 +170,7 @@ async fn an_event_that_cant_be_read_is_an_error_with_its_place() {
     let ada = account("ada");
     let name = StreamName::of::<AccountEvent>(&Tenant::default(), &ada).unwrap();
     let payload = serde_json::value::to_raw_value("secret").unwrap();
-    let event = Encoded { kind: "Vanished", payload };
+    let event = Encoded { kind: "Vanished", payload, tags: vec![] };
     let request = Request::new([StreamEvents::raw(name, Expected::Any, vec![event])]).unwrap();
     app.store().append(&request).await.unwrap();
 

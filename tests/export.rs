@@ -61,7 +61,7 @@ async fn an_event_that_the_program_does_not_know_is_exported_all_the_same() {
     let name = StreamName::of::<AccountEvent>(&Tenant::default(), &ada).unwrap();
     // Bytes that are written otherwise than foldlog writes them.
     let payload = serde_json::value::RawValue::from_string("{ \"by\":\n 1.0 }".into()).unwrap();
-    let event = Encoded { kind: "Vanished", payload };
+    let event = Encoded { kind: "Vanished", payload, tags: vec![] };
     let request = Request::new([StreamEvents::raw(name, Expected::Any, vec![event])]).unwrap();
     app.store().append(&request).await.unwrap();
     let text = app.export::<Account>(&ada).await.unwrap().to_string();

@@ -104,7 +104,7 @@ async fn an_event_behind_a_past_state_need_not_be_readable() {
     app.execute(&ada, Deposit(1)).await.unwrap();
     let stream = app.load::<Account>(&ada).await.unwrap().stream().clone();
     let payload = serde_json::value::RawValue::from_string("1".to_owned()).unwrap();
-    let strange = vec![Encoded { kind: "Strange", payload }];
+    let strange = vec![Encoded { kind: "Strange", payload, tags: vec![] }];
     let part = StreamEvents::raw(stream, Expected::Any, strange);
     app.store().append(&Request::new([part]).unwrap()).await.unwrap();
     let clock = "update foldlog.event set recorded_at = to_timestamp(version * 100)";

@@ -12,6 +12,7 @@ use crate::key::Key;
 use crate::metadata::Metadata;
 use crate::position::Position;
 use crate::stream::StreamName;
+use crate::tag::Tag;
 use crate::token::Token;
 
 /// What a reader reads: one event type, or a union of several. Derive it.
@@ -70,6 +71,15 @@ pub trait Event: EventSet<Stream = Self::Id> {
     /// variants are named from outside (the default).
     fn kinds() -> Result<&'static [&'static str], Error>;
 
+    /// The tags of the event: its fields marked `#[tag]`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a value that can't be a tag.
+    fn tags(&self) -> Result<Vec<Tag>, Error> {
+        Ok(Vec::new())
+    }
+
     /// The event as it is stored.
     ///
     /// # Errors
@@ -78,13 +88,15 @@ pub trait Event: EventSet<Stream = Self::Id> {
     fn encode(&self) -> Result<Encoded, Error>;
 }
 
-/// An event in the form in which it is stored: its type, and its payload as JSON.
+/// An event in the form in which it is stored: its type, its payload as JSON, its tags.
 #[derive(Clone, Debug)]
 pub struct Encoded {
     /// The name of the event type.
     pub kind: &'static str,
     /// The payload: JSON, kept byte for byte.
     pub payload: Box<RawValue>,
+    /// The tags.
+    pub tags: Vec<Tag>,
 }
 
 /// An event as the store holds it, not yet decoded.

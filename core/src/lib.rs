@@ -3,7 +3,8 @@
 //! In reading order: a [`Key`] names a [`StreamName`]; an [`Event`] is appended to a stream and read
 //! back as [`Recorded`]; a [`Decider`] folds a stream to a state and turns commands into events; a
 //! [`View`] folds events to rows; a [`Source`] delivers settled events by [`Position`]; a [`Token`]
-//! carries a position to where it is needed. [`given`] tests deciders.
+//! carries a position to where it is needed. A [`Model`] folds what a [`Query`] selects, over many
+//! streams, by the [`Tag`]s of their events. [`given`] tests deciders.
 //!
 //! Most programs depend on `foldlog`, which re-exports all of it.
 
@@ -14,11 +15,14 @@ mod event;
 pub mod given;
 mod key;
 mod metadata;
+mod model;
 mod position;
+mod query;
 mod retry;
 mod slice;
 mod source;
 mod stream;
+mod tag;
 mod tagged;
 mod token;
 mod view;
@@ -28,11 +32,14 @@ pub use error::{Error, ErrorKind};
 pub use event::{Encoded, Event, EventSet, RawEvent, Recorded};
 pub use key::Key;
 pub use metadata::Metadata;
+pub use model::{Model, Models};
 pub use position::Position;
+pub use query::{Query, QueryItem};
 pub use retry::Retry;
 pub use slice::{SLICES, SliceClass, slice_of};
 pub use source::{BoxFuture, Filter, Page, Reader, Source, StreamTail};
 pub use stream::{Expected, NAME_BYTES_MAX, StreamName, Tenant};
+pub use tag::{Tag, TagField, TagKey};
 pub use token::{StoreId, Token};
 pub use view::{ByKeys, ByStream, Column, Exact, Fold, Keyed, Keys, Route, Row, View};
 

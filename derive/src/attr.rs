@@ -6,7 +6,9 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::ParseStream;
-use syn::{DeriveInput, Error, Lit, Path, Result, Token, Type};
+use syn::{DeriveInput, Error, Lit, LitStr, Path, Result, Token, Type};
+
+const NAME_BYTES_MAX: usize = 100;
 
 /// Reads the options of `#[name(..)]`, each at most once, and answers where the traits are: the
 /// option `crate`, common to all derives, or `::foldlog`.
@@ -48,6 +50,17 @@ pub(crate) fn required<T>(input: &DeriveInput, value: Option<T>, example: &str) 
     value.ok_or_else(|| {
         Error::new_spanned(&input.ident, format!("`{}` needs `{example}`", input.ident))
     })
+}
+
+/// A name that is stored, and part of longer ones: lower-case letters, digits and `_`.
+pub(crate) fn check_plain(name: &LitStr, what: &str) -> Result<()> {
+    let text = name.value();
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if !text.is_empty() && text.len() <= NAME_BYTES_MAX && text.chars().all(plain) {
+        return Ok(());
+    }
+    let text = format!("{what} is 1 to {NAME_BYTES_MAX} lower-case letters, digits and `_`");
+    Err(Error::new_spanned(name, text))
 }
 
 /// A type, and a plain word to those who put it into quotation marks.

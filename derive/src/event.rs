@@ -2,7 +2,8 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{Data, DeriveInput, Error, LitStr, Result, Type};
+use syn::spanned::Spanned;
+use syn::{Data, DeriveInput, Error, LitStr, Meta, Result, Type};
 
 use crate::{attr, serde_attr};
 
@@ -29,6 +30,17 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let decode = quote_spanned!(ident.span()=> #foldlog::decode::<#ident>(__raw));
     let kinds = quote_spanned!(ident.span()=> #foldlog::kinds::<#ident>());
     let encode = quote_spanned!(ident.span()=> #foldlog::encode::<#ident>(self));
+    let tags = tags(input, &foldlog)?;
+    // Nothing is asked of an event without tags.
+    let encode = if tags.is_some() {
+        quote! {
+            let mut __encoded = #encode?;
+            __encoded.tags = #foldlog::Event::tags(self)?;
+            ::core::result::Result::Ok(__encoded)
+        }
+    } else {
+        encode
+    };
     Ok(quote! {
         #[automatically_derived]
         impl #foldlog::EventSet for #ident {
@@ -71,8 +83,60 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             fn encode(&self) -> ::core::result::Result<#foldlog::Encoded, #foldlog::Error> {
                 #encode
             }
+            #tags
         }
     })
+}
+
+/// The method that collects the tags, if a field has one.
+fn tags(input: &DeriveInput, foldlog: &TokenStream) -> Result<Option<TokenStream>> {
+    let Data::Enum(data) = &input.data else { return Ok(None) };
+    let mut arms = Vec::new();
+    for variant in &data.variants {
+        let mut members = Vec::new();
+        let mut names = Vec::new();
+        let mut puts = Vec::new();
+        for (member, field) in variant.fields.members().zip(&variant.fields) {
+            let mut marks = field.attrs.iter().filter(|mark| mark.path().is_ident("tag"));
+            let Some(mark) = marks.next() else { continue };
+            if let (Meta::List(_) | Meta::NameValue(_), _) | (_, Some(_)) =
+                (&mark.meta, marks.next())
+            {
+                let text = "a plain `#[tag]`, once: the type of the field names the tag, by its \
+                            `#[key(tag = \"…\")]`";
+                return Err(Error::new_spanned(mark, text));
+            }
+            let name = quote::format_ident!("__tag{}", names.len());
+            let ty = &field.ty;
+            // The span of the type: that is what is wrong when it can't tag.
+            puts.push(quote_spanned! {ty.span()=>
+                <#ty as #foldlog::TagField>::put(#name, &mut __tags)?;
+            });
+            members.push(member);
+            names.push(name);
+        }
+        if !members.is_empty() {
+            let ident = &variant.ident;
+            arms.push(quote!(Self::#ident { #(#members: #names,)* .. } => { #(#puts)* }));
+        }
+    }
+    if arms.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(quote! {
+        fn tags(&self) -> ::core::result::Result<
+            ::std::vec::Vec<#foldlog::Tag>,
+            #foldlog::Error,
+        > {
+            let mut __tags = ::std::vec::Vec::new();
+            #[allow(unreachable_patterns)]
+            match self {
+                #(#arms)*
+                _ => {}
+            }
+            ::core::result::Result::Ok(__tags)
+        }
+    }))
 }
 
 /// The name of a variant is stored as the type of the event: serde must write it, and outside.
@@ -93,6 +157,11 @@ fn check_shape(input: &DeriveInput) -> Result<()> {
         return Err(Error::new_spanned(item, text));
     }
     let lost = ["untagged", "other", "skip", "skip_serializing", "skip_deserializing"];
+    let variants = data.variants.iter().flat_map(|variant| &variant.attrs);
+    if let Some(mark) = input.attrs.iter().chain(variants).find(|mark| mark.path().is_ident("tag"))
+    {
+        return Err(Error::new_spanned(mark, "`#[tag]` marks a field, whose value is the tag"));
+    }
     for variant in &data.variants {
         if let Some((item, name)) = serde_attr::find(&variant.attrs, &lost) {
             let text = format!(

@@ -3,12 +3,17 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Data, DataEnum, DeriveInput, Error, Field, Fields, Ident, Member, Result};
+use syn::{Data, DataEnum, DeriveInput, Error, Field, Fields, Ident, LitStr, Member, Result};
 
 use crate::attr;
 
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
-    let foldlog = attr::options(input, "key", &[], |_, _| Ok(()))?;
+    let mut tag: Option<LitStr> = None;
+    let foldlog = attr::options(input, "key", &["tag"], |_, value| {
+        tag = Some(value.parse()?);
+        Ok(())
+    })?;
+    let tag = tag.map(|name| tag_key(input, &name, &foldlog)).transpose()?;
     let (write, read) = match &input.data {
         Data::Struct(data) => parts(&input.ident, &data.fields, &foldlog)?,
         Data::Enum(data) => names(&input.ident, data)?,
@@ -26,6 +31,19 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             fn from_key(__text: &str) -> ::core::option::Option<Self> {
                 #read
             }
+        }
+        #tag
+    })
+}
+
+/// The name of the tag that such a key makes.
+fn tag_key(input: &DeriveInput, name: &LitStr, foldlog: &TokenStream) -> Result<TokenStream> {
+    attr::check_plain(name, "the name of a tag")?;
+    let ident = &input.ident;
+    Ok(quote! {
+        #[automatically_derived]
+        impl #foldlog::TagKey for #ident {
+            const TAG: &'static str = #name;
         }
     })
 }

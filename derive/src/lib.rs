@@ -23,6 +23,9 @@ use syn::DeriveInput;
 /// - An enum of unit variants is written as the variant's name in `snake_case`:
 ///   `enum Currency { Euro, UsDollar }` is `euro` or `us_dollar`.
 ///
+/// `#[key(tag = "course")]` names the tag by which events are marked with such a key, in fields that
+/// have `#[tag]`.
+///
 /// Each field must be a key itself. The text is stored for ever: the order of the fields of a struct
 /// and the names of the variants of an enum can't change any more.
 ///
@@ -43,12 +46,15 @@ pub fn derive_key(input: TokenStream) -> TokenStream {
 /// type of the event, so it may be renamed with `#[serde(rename = "…")]`, but not hidden in the
 /// payload by `#[serde(tag = "…")]` and the like.
 ///
+/// A field marked `#[tag]` tags the event: its type is a key with a tag, or an option or a vector of
+/// them. Decisions beyond one stream are drawn by tags.
+///
 /// ```text
 /// #[derive(Event, Serialize, Deserialize)]
 /// #[event(category = "account", id = AccountId)]
 /// enum AccountEvent { Opened { owner: String }, Deposited { cents: i64 }, Closed }
 /// ```
-#[proc_macro_derive(Event, attributes(event))]
+#[proc_macro_derive(Event, attributes(event, tag))]
 pub fn derive_event(input: TokenStream) -> TokenStream {
     expand(input, event::expand)
 }

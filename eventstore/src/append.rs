@@ -60,6 +60,12 @@ pub enum AppendError {
         /// The version it is at.
         actual: u64,
     },
+    /// An event stands that the condition's query selects, and that its read did not see.
+    #[error("an event at position {position} stands against the condition of the append")]
+    ConditionFailed {
+        /// The position of the first of them.
+        position: Position,
+    },
     /// A lock was not to be had in time.
     #[error("stream {stream} is locked by another transaction")]
     Busy {
@@ -86,6 +92,9 @@ impl AppendError {
                 Expected::Exact(version) => actual > version,
                 Expected::Any | Expected::Exists => false,
             },
+            // The event stays. An attempt that judged before it was there holds a lock until it is
+            // done, and would then have been recognised.
+            Self::ConditionFailed { .. } => true,
             Self::Busy { .. } => false,
             Self::Store(error) => matches!(error.kind(), ErrorKind::IdReused | ErrorKind::Invalid),
         }
@@ -237,6 +246,7 @@ impl EventStore {
     ) -> Result<Appended, AppendError> {
         let mut columns = Columns::default();
         columns.push(request, types);
+        let columns = columns.finish();
         let rows = sqlx::query(include_str!("../sql/append.sql"))
             .bind(wait_ms)
             .bind(columns.tenants)
@@ -251,6 +261,12 @@ impl EventStore {
             .bind(columns.types)
             .bind(columns.payloads)
             .bind(columns.metadata)
+            .bind(columns.tags)
+            .bind(columns.item_requests)
+            .bind(columns.item_types)
+            .bind(columns.item_tags)
+            .bind(columns.item_after)
+            .bind(columns.item_seen)
             .fetch_all(conn)
             .await
             .map_err(|e| database("append", e));
@@ -288,6 +304,7 @@ fn answer(row: &PgRow) -> Result<Answer, sqlx::Error> {
         request: row.try_get("request")?,
         outcome: row.try_get("outcome")?,
         version: row.try_get("version")?,
+        first_position: row.try_get("first_position")?,
         last_position: row.try_get("last_position")?,
         reply: row.try_get("reply")?,
     })

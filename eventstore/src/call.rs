@@ -23,6 +23,13 @@ pub(crate) struct Columns<'a> {
     pub(crate) types: Vec<i32>,
     pub(crate) payloads: Vec<&'a str>,
     pub(crate) metadata: Vec<Option<&'a str>>,
+    // None unless an event has tags.
+    pub(crate) tags: Option<Vec<Option<&'a str>>>,
+    pub(crate) item_requests: Vec<i32>,
+    pub(crate) item_types: Vec<Option<&'a str>>,
+    pub(crate) item_tags: Vec<Option<&'a str>>,
+    pub(crate) item_after: Vec<i64>,
+    pub(crate) item_seen: Vec<Option<&'a str>>,
 }
 
 impl<'a> Columns<'a> {
@@ -33,6 +40,7 @@ impl<'a> Columns<'a> {
         self.hashes.push(request.content_hash().map(|hash| hash.to_vec()));
         self.replies.push(request.reply.as_deref().map(RawValue::get));
         let number = ordinal(self.tenants.len());
+        let before = self.event_ids.len();
         let mut index = 0;
         for part in &*request.streams {
             self.stream_requests.push(number);
@@ -48,6 +56,27 @@ impl<'a> Columns<'a> {
             }
         }
         self.types.extend_from_slice(types);
+        if !request.tags.is_empty() {
+            let tags = self.tags.get_or_insert_default();
+            // Those before it have none.
+            tags.resize(before, None);
+            tags.extend(request.tags.iter().map(Option::as_deref));
+        }
+        for item in request.condition.iter().flat_map(|condition| condition.items()) {
+            self.item_requests.push(number);
+            self.item_types.push(item.types);
+            self.item_tags.push(item.tags);
+            self.item_after.push(item.after);
+            self.item_seen.push(item.seen);
+        }
+    }
+
+    /// Ends the columns: each is as long as there are events.
+    pub(crate) fn finish(mut self) -> Self {
+        if let Some(tags) = &mut self.tags {
+            tags.resize(self.event_ids.len(), None);
+        }
+        self
     }
 }
 
@@ -59,6 +88,7 @@ pub(crate) struct Answer {
     pub(crate) outcome: i16,
     /// None where another holds the stream.
     pub(crate) version: Option<i64>,
+    pub(crate) first_position: Option<i64>,
     pub(crate) last_position: Option<i64>,
     pub(crate) reply: Option<String>,
 }
@@ -70,6 +100,7 @@ impl Answer {
             request: row.try_get(0)?,
             outcome: row.try_get(2)?,
             version: row.try_get(3)?,
+            first_position: row.try_get(4)?,
             last_position: row.try_get(5)?,
             reply: row.try_get(6)?,
         })
@@ -96,6 +127,10 @@ impl EventStore {
                 4 => {
                     let held = rows.iter().position(|row| row.version.is_none());
                     return Outcome::Busy(held.unwrap_or_default());
+                }
+                6 => {
+                    let position = Position::new(number(row.first_position.unwrap_or_default()));
+                    return Outcome::Refused(AppendError::ConditionFailed { position });
                 }
                 _ => return Outcome::Refused(conflict(request, rows)),
             }

@@ -89,8 +89,9 @@ impl EventStore {
     ) -> Result<Appended, AppendError> {
         let mut c = Columns::default();
         c.push(request, types);
+        let c = c.finish();
         let wait_ms: Option<i32> = None;
-        let arguments: [Argument<'_>; 13] = [
+        let arguments: [Argument<'_>; 19] = [
             (&wait_ms, Type::INT4),
             (&c.tenants, Type::TEXT_ARRAY),
             (&c.ids, Type::UUID_ARRAY),
@@ -104,6 +105,12 @@ impl EventStore {
             (&c.types, Type::INT4_ARRAY),
             (&c.payloads, Type::TEXT_ARRAY),
             (&c.metadata, Type::TEXT_ARRAY),
+            (&c.tags, Type::TEXT_ARRAY),
+            (&c.item_requests, Type::INT4_ARRAY),
+            (&c.item_types, Type::TEXT_ARRAY),
+            (&c.item_tags, Type::TEXT_ARRAY),
+            (&c.item_after, Type::INT8_ARRAY),
+            (&c.item_seen, Type::TEXT_ARRAY),
         ];
         let rows = client.0.query(include_str!("../sql/append.sql"), &arguments).await;
         let rows = rows.map_err(|e| self.failed(request, driver("append", e)))?;

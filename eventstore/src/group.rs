@@ -23,12 +23,13 @@ mod loads;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
-use foldlog_core::{Error, ErrorKind, StreamName};
+use foldlog_core::{Error, ErrorKind, StreamName, slice_of};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::append::{AppendError, Appended};
+use crate::boundary::Condition;
 use crate::request::Request;
 use crate::store::EventStore;
 use held::Held;
@@ -95,7 +96,7 @@ impl Group {
             busy: 0,
             _room: room,
         };
-        lines.of(&lines.queues, &request.streams.first()?.name)?.send(waiting).await.ok()?;
+        lines.of(&lines.queues, slice(request)?)?.send(waiting).await.ok()?;
         Some(answered.await.unwrap_or_else(|_| Err(broken_off().into())))
     }
 
@@ -108,7 +109,7 @@ impl Group {
         let lines = self.0.read().unwrap_or_else(PoisonError::into_inner).clone()?;
         let (answer, answered) = oneshot::channel();
         let loading = Loading { stream: stream.clone(), after_version, answer };
-        lines.of(&lines.loads, stream)?.send(loading).await.ok()?;
+        lines.of(&lines.loads, stream.slice())?.send(loading).await.ok()?;
         answered.await.ok()
     }
 
@@ -173,14 +174,19 @@ impl Drop for Closing<'_> {
 }
 
 impl Lines {
-    /// The line of a request: that of its first stream, so that a process does not stand in its own
-    /// way.
-    fn of<'a, T>(
-        &self,
-        queues: &'a [mpsc::Sender<T>],
-        stream: &StreamName,
-    ) -> Option<&'a mpsc::Sender<T>> {
-        queues.get(usize::from(stream.slice()) % self.queues.len())
+    /// The line of a slice.
+    fn of<'a, T>(&self, queues: &'a [mpsc::Sender<T>], slice: u16) -> Option<&'a mpsc::Sender<T>> {
+        queues.get(usize::from(slice) % self.queues.len())
+    }
+}
+
+/// What parts requests into lines, so that a process does not stand in its own way: the tag that their
+/// condition locks, or their first stream.
+fn slice(request: &Request) -> Option<u16> {
+    let mut locks = request.condition.iter().flat_map(Condition::locks);
+    match locks.next().flatten() {
+        Some(tag) => Some(slice_of(tag.as_str().as_bytes())),
+        None => Some(request.streams.first()?.name.slice()),
     }
 }
 

@@ -7,6 +7,7 @@
 //! [`Source`](foldlog_core::Source) of all settled events, and [`Subscription`] follows it.
 
 mod append;
+mod boundary;
 mod call;
 #[cfg(feature = "tokio-postgres")]
 mod client;
@@ -24,11 +25,13 @@ mod subscription;
 mod wake;
 
 pub use append::{AppendError, Appended, StreamAppended};
+pub use boundary::Condition;
 #[cfg(feature = "tokio-postgres")]
 pub use client::TokioClient;
 pub use events::{Events, TypedEvents};
 pub use limits::{
-    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX, METADATA_BYTES_MAX,
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX, EVENT_TAGS_MAX,
+    METADATA_BYTES_MAX,
 };
 pub use list::{Category, EventKind, StreamInfo, StreamList, StreamState, StreamsPage};
 pub use read::StreamPage;
@@ -53,6 +56,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("category_list", include_str!("../sql/category_list.sql")),
     ("streams_read", include_str!("../sql/streams_read.sql")),
     ("stream_touch", include_str!("../sql/stream_touch.sql")),
+    ("query_read", include_str!("../sql/query_read.sql")),
     ("receipt_read", include_str!("../sql/receipt_read.sql")),
     ("wake_notify", include_str!("../sql/wake_notify.sql")),
 ];

@@ -13,6 +13,9 @@ pub const APPEND_EVENTS_MAX: usize = 1_000;
 /// The most bytes of payload of one append.
 pub const APPEND_BYTES_MAX: usize = 16 << 20;
 
+/// The most tags of one event.
+pub const EVENT_TAGS_MAX: usize = 64;
+
 /// Checks one JSON text: size, depth, NUL characters, and numbers that don't come back.
 pub(crate) fn check_json(what: &str, kind: &str, json: &str) -> Result<(), Error> {
     if json.len() > EVENT_BYTES_MAX {
@@ -39,6 +42,16 @@ pub(crate) fn check_append(events: usize, bytes: usize) -> Result<(), Error> {
     if bytes > APPEND_BYTES_MAX {
         return Err(refused(format!(
             "an append of {bytes} bytes is over the limit of {APPEND_BYTES_MAX}: split it"
+        )));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_tags(kind: &str, tags: usize) -> Result<(), Error> {
+    if tags > EVENT_TAGS_MAX {
+        return Err(refused(format!(
+            "an event of type {kind} has {tags} tags, the limit is {EVENT_TAGS_MAX}: tag it by what \
+             decisions rest on, and nothing else"
         )));
     }
     Ok(())

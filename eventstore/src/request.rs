@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use foldlog_core::{Encoded, Error, ErrorKind, Event, Expected, Metadata, StreamName, Tenant};
+use foldlog_core::{Encoded, Error, ErrorKind, Event, Expected, Metadata, StreamName, Tag, Tenant};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::limits::{METADATA_BYTES_MAX, check_append, check_json};
+use crate::boundary::{Condition, join};
+use crate::limits::{METADATA_BYTES_MAX, check_append, check_json, check_tags};
 
 /// Events for one stream, and what is expected of it.
 ///
@@ -114,6 +115,9 @@ pub struct Request {
     pub(crate) bytes: usize,
     // The seed of the events' ids: the same for every repetition of this request.
     pub(crate) seed: Uuid,
+    // Of each event, joined; empty if no event has any.
+    pub(crate) tags: Arc<[Option<Box<str>>]>,
+    pub(crate) condition: Option<Condition>,
 }
 
 #[derive(Clone, Debug)]
@@ -153,6 +157,7 @@ impl Request {
             bytes += event.payload.get().len();
         }
         check_append(parts.iter().map(|part| part.events.len()).sum(), bytes)?;
+        let tags = joined_tags(&parts)?;
         let mut request = Self {
             id: None,
             hash: None,
@@ -161,6 +166,8 @@ impl Request {
             streams: parts.into(),
             bytes,
             seed: Uuid::now_v7(),
+            tags,
+            condition: None,
         };
         if request.needs_receipt() {
             // An id of its own, so that repeating it after a lost connection is safe.
@@ -209,6 +216,19 @@ impl Request {
                 )));
             }
         }
+        Ok(self)
+    }
+
+    /// On condition that no event stands that the condition's query selects and its read did not see.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`] if it was read for another tenant.
+    pub fn condition(mut self, condition: Condition) -> Result<Self, Error> {
+        if condition.tenant.as_str() != self.tenant_name() {
+            return Err(invalid("a condition can't be on the events of another tenant".into()));
+        }
+        self.condition = Some(condition);
         Ok(self)
     }
 
@@ -263,6 +283,20 @@ impl Request {
             hash.finalize().into()
         }))
     }
+}
+
+/// The tags of each event as the append function takes them, if any event has one.
+fn joined_tags(parts: &[StreamPart]) -> Result<Arc<[Option<Box<str>>]>, Error> {
+    let events = || parts.iter().flat_map(|part| &part.events);
+    if events().all(|event| event.tags.is_empty()) {
+        return Ok(Arc::default());
+    }
+    events()
+        .map(|event| {
+            check_tags(event.kind, event.tags.len())?;
+            Ok(join(event.tags.iter().map(Tag::as_str)))
+        })
+        .collect()
 }
 
 pub(crate) fn meaning_hash(meaning: &str) -> [u8; 32] {

@@ -67,6 +67,26 @@ impl Since {
     }
 }
 
+/// Events one after the other, and what is kept of them.
+#[derive(Default)]
+pub(crate) struct SinceBuilder {
+    events: Vec<EventHeader>,
+    count: u64,
+}
+
+impl SinceBuilder {
+    pub(crate) fn add(&mut self, event: &RawEvent) {
+        self.count += 1;
+        if self.events.len() < Since::NAMED_MAX as usize {
+            self.events.push(event.into());
+        }
+    }
+
+    pub(crate) fn build(self) -> Since {
+        Since { events: self.events.into(), count: self.count }
+    }
+}
+
 /// The end of a sentence about a conflict; nothing if nothing is known.
 impl fmt::Display for Since {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

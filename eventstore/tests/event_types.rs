@@ -128,7 +128,8 @@ async fn who_appends_by_hand_under_a_type_that_is_not_there_is_told_to_register_
         // Number 0 is never drawn.
         let error = sqlx::query(
             "select foldlog.append_1(null, '{\"\"}', array[gen_random_uuid()], '{h}', '{null}',
-                '{1}', array[$1], '{-2}', '{1}', array[gen_random_uuid()], '{0}', '{1}', '{null}')",
+                '{1}', array[$1], '{-2}', '{1}', array[gen_random_uuid()], '{0}', '{1}', '{null}',
+                null, null, null, null, null, null)",
         )
         .bind(stream)
         .execute(&mut session)

@@ -26,7 +26,8 @@ async fn call(session: &mut PgConnection, arguments: &Value) -> Result<Vec<Outco
             (select array_agg(x) from jsonb_array_elements_text(a->'payload') x) as payload,
             (select array_agg(x) from jsonb_array_elements_text(a->'metadata') x) as metadata
         ) g, lateral foldlog.append_1(null, g.tenant, g.id, g.hash, g.reply, g.request, g.name,
-            g.expected, g.stream, g.event, g.type, g.payload, g.metadata) o",
+            g.expected, g.stream, g.event, g.type, g.payload, g.metadata, null, null, null, null, null,
+            null) o",
     )
     .bind(arguments.to_string())
     .fetch_all(session)

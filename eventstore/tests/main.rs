@@ -7,6 +7,7 @@ mod support;
 
 mod attempts;
 mod backward;
+mod boundaries;
 mod cancellation;
 mod clusters;
 mod crashes;

@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use crate::support::database;
 
 /// Name, parameters, columns.
-const GOLDEN: [(&str, &str, &str); 15] = [
+const GOLDEN: [(&str, &str, &str); 16] = [
     (
         "all_read",
         "int8 int4 int8 int4 int4 _text _text",
@@ -20,7 +20,8 @@ const GOLDEN: [(&str, &str, &str); 15] = [
     ),
     (
         "append",
-        "int4 _text _uuid _bytea _text _int4 _text _int8 _int4 _uuid _int4 _text _text",
+        "int4 _text _uuid _bytea _text _int4 _text _int8 _int4 _uuid _int4 _text _text _text _int4 \
+         _text _text _int8 _text",
         "request:int4 stream:int4 outcome:int2 version:int8 first_position:int8 \
          last_position:int8 reply:text",
     ),
@@ -32,6 +33,12 @@ const GOLDEN: [(&str, &str, &str); 15] = [
     ("category_list", "", "category:text kind:text schema_version:int4"),
     ("event_type_read", "", "id:int4 category:text name:text schema_version:int4"),
     ("event_type_register", "int4 text _text _int4", "name:text schema_version:int4 id:int4"),
+    (
+        "query_read",
+        "text int8 int4 int8 _text _text",
+        "position:int8 version:int8 tenant:text stream:text event_id:uuid type_id:int4 \
+         payload:json metadata:json recorded_us:int8 matched:_int4",
+    ),
     (
         "receipt_read",
         "text uuid",

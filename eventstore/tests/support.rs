@@ -136,7 +136,7 @@ pub(crate) fn name(stream: &str) -> StreamName {
 }
 
 pub(crate) fn event(kind: &'static str, json: &str) -> Encoded {
-    Encoded { kind, payload: RawValue::from_string(json.to_owned()).unwrap() }
+    Encoded { kind, payload: RawValue::from_string(json.to_owned()).unwrap(), tags: Vec::new() }
 }
 
 /// One event of type `Noted` with a number as its payload.

@@ -22,13 +22,15 @@ begin
 end $$;
 
 -- A log draws its positions from a sequence of its own. Its table is partitioned by position into
--- segments of a fixed width; segment k holds the positions from k * width up to (k + 1) * width.
+-- segments of a fixed width; segment k holds the positions from k * width up to (k + 1) * width. Tables
+-- that belong to it by position are its companions, and have the same segments.
 create table foldlog.log (
     number smallint primary key check (number between 0 and 4091),
     name text collate "C" not null unique,
     position_sequence text not null,
     segment_parent text not null,
     segment_unique text,
+    segment_companions text[] not null default '{}',
     segment_width bigint not null check (segment_width >= 2)
 );
 

@@ -8,6 +8,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     the_log foldlog.log;
+    companion_log foldlog.log;
     current_segment bigint;
     segment text;
     made integer := 0;
@@ -30,6 +31,12 @@ begin
         where array[n.nspname::text, c.relname::text] = parse_ident(segment);
         if not found then
             perform foldlog.segment_create(the_log, segment, k);
+            companion_log := the_log;
+            companion_log.segment_unique := null;
+            foreach companion_log.segment_parent in array the_log.segment_companions loop
+                perform foldlog.segment_create(
+                    companion_log, foldlog.segment_name(companion_log, k), k);
+            end loop;
             made := made + 1;
         end if;
     end loop;

@@ -71,6 +71,20 @@ create trigger insert_guard before insert on foldlog.event
     for each statement execute function foldlog.insert_guard('0');
 alter table foldlog.event enable always trigger insert_guard;
 
+-- Tags of events, by which boundaries are drawn: name:value. Its index is the table, and knows the
+-- type, too.
+create table foldlog.event_tag (
+    tenant text collate "C" not null,
+    tag text collate "C" not null check (tag <> '' and octet_length(tag) <= 255),
+    position bigint not null,
+    type_id integer not null,
+    primary key (tenant, tag, position) include (type_id)
+) partition by range (position);
+
+create trigger insert_guard before insert on foldlog.event_tag
+    for each statement execute function foldlog.insert_guard('0');
+alter table foldlog.event_tag enable always trigger insert_guard;
+
 -- The answer to a repeated append, kept for ever.
 create table foldlog.receipt (
     tenant text collate "C" not null,
@@ -85,9 +99,11 @@ create table foldlog.receipt (
 );
 
 insert into foldlog.log
-    (number, name, position_sequence, segment_parent, segment_unique, segment_width)
+    (number, name, position_sequence, segment_parent, segment_unique, segment_companions,
+        segment_width)
 values (
     0, 'event', 'foldlog.event_position', 'foldlog.event', 'stream_id, version',
+    '{foldlog.event_tag}',
     -- 2^26, unless the migration runs with a width of its own (tests use small ones).
     coalesce(nullif(current_setting('foldlog.event_segment_width', true), ''), '67108864')::bigint
 );

@@ -2,7 +2,13 @@
 --
 --   requests: tenant, id (null: none), content hash, reply (json text or null)
 --   streams:  which request (1-based, rising), name, expected version (-2 any, -1 exists, 0 none, n)
---   events:   which stream entry (1-based), id, type, payload (json text), metadata (json text or null)
+--   events:   which stream entry (1-based), id, type, payload (json text), metadata (json text or
+--             null), tags (one text, parted by the unit separator U+001F; null: none). event_tags is
+--             null as a whole where no event has any.
+--   items:    of a condition: which request, types, tags (parted likewise; null: any), a position,
+--             and the positions beyond it that were seen (null: none). An event is of one of the
+--             types (category, or category-type) and carries all of the tags. The request is refused
+--             if such an event stands beyond the position and was not seen.
 --
 -- A request without an id needs an exact expectation on every stream and at least one event: it is
 -- then recognised, when repeated, by the ids of the stored events. Every other request leaves a
@@ -13,13 +19,14 @@
 --   2 conflict    version is the stream's; nothing of the request was written
 --   3 id reused   the id stands on a receipt for other content
 --   4 busy        others hold what the request needs; version is null at the streams they hold
+--   6 condition   an event stands against the request's condition, at the first position
 --
 -- wait_ms bounds each wait for a lock (SQLSTATE 55P03 after it); null leaves lock_timeout alone. 0
 -- waits for nobody: what is held is answered as busy, and the other requests go on.
 --
 -- The order of the statements is the proof of the settled position: stream rows, then the bound,
 -- then the positions. Locks are taken in the order of their keys: creation buckets, stream rows by
--- tenant and name, ids of receipts. A conflict is an answer and not an error, so that it does not
+-- tenant and name, ids of receipts, tags. A conflict is an answer and not an error, so that it does not
 -- abort the caller's transaction.
 
 create function foldlog.append_1(
@@ -27,7 +34,8 @@ create function foldlog.append_1(
     request_tenant text[], request_id uuid[], request_hash bytea[], request_reply text[],
     stream_request integer[], stream_name text[], stream_expected bigint[],
     event_stream integer[], event_id uuid[], event_type integer[],
-    event_payload text[], event_metadata text[]
+    event_payload text[], event_metadata text[], event_tags text[],
+    item_request integer[], item_types text[], item_tags text[], item_after bigint[], item_seen text[]
 ) returns table (
     request integer, stream integer, outcome smallint,
     version bigint, first_position bigint, last_position bigint, reply json
@@ -46,6 +54,8 @@ declare
     streams constant integer := coalesce(cardinality(stream_name), 0);
     events constant integer := coalesce(cardinality(event_id), 0);
     has_ids constant boolean := num_nonnulls(variadic request_id) > 0;
+    has_tags constant boolean := event_tags is not null;
+    has_items constant boolean := coalesce(cardinality(item_request), 0) > 0;
     old_snapshot constant boolean :=
         current_setting('transaction_isolation') not in ('read committed', 'read uncommitted');
     width constant bigint := foldlog.event_segment_width();
@@ -86,7 +96,9 @@ begin
     end if;
 
     -- The usual call by far: one event for one stream at a version.
-    if events = 1 and streams = 1 and stream_expected[1] >= 0 and not has_ids and not old_snapshot then
+    if events = 1 and streams = 1 and stream_expected[1] >= 0 and not has_ids and not has_tags
+        and not has_items and not old_snapshot
+    then
         return query select o.* from foldlog.append_one(
             tries, request_tenant, stream_request, stream_name, stream_expected,
             event_stream, event_id, event_type, event_payload, event_metadata) o;
@@ -97,6 +109,11 @@ begin
     perform foldlog.append_check(
         request_tenant, request_id, request_hash, request_reply, stream_request, stream_name,
         stream_expected, event_stream, event_id, event_type, event_payload, event_metadata);
+    if has_tags or has_items then
+        perform foldlog.append_check_tags(
+            request_tenant, stream_request, event_stream, event_tags,
+            item_request, item_types, item_tags, item_after, item_seen);
+    end if;
     home := array_fill(0, array[streams]);
     result := array_fill(0::smallint, array[streams]);
     result_version := array_fill(0::bigint, array[streams]);
@@ -197,7 +214,18 @@ begin
             result, result_version, result_first, result_last) j;
     end if;
 
-    -- 4. The bound, after the last wait and before the first position. Versions count on from the
+    -- 4. Tags, and conditions on them. Who has nothing to do with either still says that it writes: a
+    -- condition without a tag is on all events.
+    if has_tags or has_items then
+        select g.result, g.first_position into result, result_first
+        from foldlog.append_guard(
+            tries, wait_ms, request_tenant, stream_request, event_stream, event_tags,
+            item_request, item_types, item_tags, item_after, item_seen, result, result_first) g;
+    elsif 0 = any (result) then
+        result := foldlog.append_share(tries, result);
+    end if;
+
+    -- 5. The bound, after the last wait and before the first position. Versions count on from the
     -- stream's last, in the order of the events.
     event_position := array_fill(0::bigint, array[events]);
     event_version := event_position;
@@ -224,7 +252,7 @@ begin
         result_last[entry] := drawn;
     end loop;
 
-    -- 5. The rows, if there are any: an insert of none would need a bound, too.
+    -- 6. The rows, if there are any: an insert of none would need a bound, too.
     if bound is not null and not old_snapshot then
         perform foldlog.event_write(
             pending, the_id, the_slice, the_category, home, event_stream, event_position,
@@ -246,7 +274,12 @@ begin
             old_snapshot, width, the_id, the_position, home, result, result_version, result_last);
     end if;
 
-    -- 6. Receipts.
+    if has_tags and bound is not null then
+        perform foldlog.event_tag_write(
+            request_tenant, stream_request, event_stream, event_position, event_type, event_tags);
+    end if;
+
+    -- 7. Receipts.
     if has_ids and 0 = any (result) then
         insert into foldlog.receipt (
             tenant, id, content_hash, versions, first_positions, last_positions, reply)

@@ -141,6 +141,12 @@ begin
     if stream_expected[1] is distinct from coalesce(the_end.version, the_stream.known_version) then
         return;
     end if;
+    -- Against conditions on all events.
+    if not tries then
+        perform pg_advisory_xact_lock_shared(foldlog.tag_key(4096));
+    elsif not pg_try_advisory_xact_lock_shared(foldlog.tag_key(4096)) then
+        return;
+    end if;
     next_version := stream_expected[1] + 1;
     bound := foldlog.bound_publish(0, 'foldlog.event_position');
     insert into foldlog.event (

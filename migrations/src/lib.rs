@@ -44,7 +44,7 @@ pub const BASE: Set = migrations!("base": "0001" "store", "0002" "settled", "000
 /// Streams, events, receipts.
 pub const EVENTSTORE: Set = migrations!("eventstore":
     "0001" "event", "0002" "slice", "0003" "append", "0004" "append_parts", "0005" "read",
-    "0006" "list");
+    "0006" "list", "0007" "tag");
 
 /// Projections and their checkpoints.
 pub const PROJECTIONS: Set = migrations!("projections": "0001" "checkpoint");

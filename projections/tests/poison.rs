@@ -24,7 +24,8 @@ fn note(text: &str) -> AccountEvent {
 async fn put_raw(bench: &Bench, id: &str, kind: &'static str, json: &str) {
     let name = StreamName::new(&Tenant::default(), "account", id).unwrap();
     let payload = RawValue::from_string(json.to_owned()).unwrap();
-    let events = StreamEvents::raw(name, Expected::Any, vec![Encoded { kind, payload }]);
+    let events =
+        StreamEvents::raw(name, Expected::Any, vec![Encoded { kind, payload, tags: vec![] }]);
     bench.store.append(&Request::new([events]).unwrap()).await.unwrap();
 }
 

@@ -8,21 +8,21 @@ use uuid::Uuid;
 
 /// The id of a command, and how its reply is kept on the receipt. Two function pointers, so that
 /// only a command with an id needs a reply that serde knows.
-pub(super) struct Kept<R> {
-    pub(super) id: Uuid,
+pub(crate) struct Kept<R> {
+    pub(crate) id: Uuid,
     write: fn(&R) -> serde_json::Result<Box<RawValue>>,
     read: fn(&str) -> serde_json::Result<R>,
 }
 
 impl<R: Serialize + DeserializeOwned> Kept<R> {
-    pub(super) fn new(id: Uuid) -> Self {
+    pub(crate) fn new(id: Uuid) -> Self {
         Self { id, write: serde_json::value::to_raw_value, read: |json| serde_json::from_str(json) }
     }
 }
 
 impl<R> Kept<R> {
     /// The reply for the receipt; what could not be read back for a repetition is refused now.
-    pub(super) fn write(&self, reply: &R) -> Result<Box<RawValue>, Error> {
+    pub(crate) fn write(&self, reply: &R) -> Result<Box<RawValue>, Error> {
         let written = (self.write)(reply);
         written.and_then(|json| (self.read)(json.get()).map(|_| json)).map_err(|cause| {
             Error::new(
@@ -37,7 +37,7 @@ impl<R> Kept<R> {
         })
     }
 
-    pub(super) fn read(&self, reply: Option<&RawValue>) -> Result<R, Error> {
+    pub(crate) fn read(&self, reply: Option<&RawValue>) -> Result<R, Error> {
         (self.read)(reply.map_or("null", RawValue::get)).map_err(|cause| {
             Error::new(
                 ErrorKind::Decode,

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use foldlog_core::{Error, ErrorKind, Expected, StreamName, Token};
+use foldlog_core::{Error, ErrorKind, Expected, Position, StreamName, Token};
 use foldlog_eventstore::{AppendError, Since};
 
 /// A command that was accepted.
@@ -53,6 +53,16 @@ pub enum ExecuteError<R, L = Infallible> {
         /// Empty if the stream has not come so far, or if the read for it failed.
         since: Since,
     },
+    /// Others appended within the boundary of the decision meanwhile, more often than was to be
+    /// retried. See [`App::decide`](crate::App::decide).
+    #[error("the decision was overtaken by an event at position {position}{since}")]
+    Overtaken {
+        /// The position of the first event that the decision did not rest on.
+        position: Position,
+        /// What was appended within the boundary since it was read, and by which commands. Empty if the
+        /// read for it failed.
+        since: Since,
+    },
     /// A lock was not to be had in time.
     #[error("stream {stream} is locked by another transaction")]
     Busy {
@@ -71,6 +81,9 @@ impl<R, L> From<AppendError> for ExecuteError<R, L> {
         match error {
             AppendError::Conflict { stream, expected, actual } => {
                 Self::Conflict { stream, expected, actual, since: Since::default() }
+            }
+            AppendError::ConditionFailed { position } => {
+                Self::Overtaken { position, since: Since::default() }
             }
             AppendError::Busy { stream, pid } => Self::Busy { stream, pid },
             AppendError::Store(error) => Self::Store(error),

@@ -249,7 +249,7 @@ impl Via<'_> {
 }
 
 /// A number in 0..1 that rivals do not share.
-fn chance() -> f64 {
+pub(crate) fn chance() -> f64 {
     let [.., last] = Uuid::new_v4().into_bytes();
     f64::from(last) / 256.0
 }

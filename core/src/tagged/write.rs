@@ -19,7 +19,7 @@ type Json = serde_json::Serializer<Vec<u8>>;
 fn encoded(kind: &'static str, json: Json) -> Result<Encoded, Error> {
     // serde_json writes UTF-8 and well-formed JSON; the check is the price of the type.
     let text = String::from_utf8(json.into_inner()).map_err(Error::custom)?;
-    Ok(Encoded { kind, payload: RawValue::from_string(text)? })
+    Ok(Encoded { kind, payload: RawValue::from_string(text)?, tags: Vec::new() })
 }
 
 /// The fields of a variant on their way: JSON text that lacks its closing bracket.

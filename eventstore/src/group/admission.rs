@@ -2,25 +2,40 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use foldlog_core::{Expected, StreamName};
+use foldlog_core::{Expected, StreamName, Tag};
 use uuid::Uuid;
 
 use super::Waiting;
+use crate::boundary::Condition;
 use crate::request::Request;
 
 /// The most requests of one call, the most events, and about the most bytes.
 const REQUESTS_MAX: usize = 500;
 const EVENTS_MAX: usize = 1_000;
 const BYTES_MAX: usize = 4 << 20;
+/// The most tags: the server locks each for itself, up to 256 with the one of all events, and then all
+/// of them at once.
+const TAGS_MAX: usize = 250;
 
 /// What is in a call so far.
 #[derive(Default)]
 pub(super) struct Admission {
     streams: HashMap<StreamName, Touch>,
     ids: HashSet<Uuid>,
+    tags: Tags,
     requests: usize,
     events: usize,
     bytes: usize,
+}
+
+/// What a call does with tags. Of whatever tenant: at worst a request waits for one it need not.
+#[derive(Default)]
+struct Tags {
+    written: HashSet<Tag>,
+    /// Those that conditions lock.
+    watched: HashSet<Tag>,
+    writes: bool,
+    watches_all: bool,
 }
 
 /// What a call does with a stream.
@@ -34,7 +49,7 @@ enum Touch {
 
 impl Admission {
     /// Whether a request may join. One that depends on a neighbour (a stream of which either expects
-    /// a version, or the same id) may not, nor may any that would pass it by.
+    /// a version, the same id, a condition on what the other writes) may not, nor may any that would pass it by.
     pub(super) fn admit(&mut self, request: &Request) -> bool {
         let fits = self.fits(request);
         let admitted = fits && !self.depends(request);
@@ -46,6 +61,7 @@ impl Admission {
             self.streams.insert(part.name.clone(), touch);
         }
         self.ids.extend(request.id);
+        self.tags.add(request);
         if admitted {
             self.requests += 1;
             self.events += events(request);
@@ -59,16 +75,54 @@ impl Admission {
             || self.requests < REQUESTS_MAX
                 && self.events + events(request) <= EVENTS_MAX
                 && self.bytes + request.size() <= BYTES_MAX
+                && self.tags.count() + Tags::of(request) <= TAGS_MAX
     }
 
     fn depends(&self, request: &Request) -> bool {
         request.id.is_some_and(|id| self.ids.contains(&id))
+            || self.tags.depends(request)
             || request.streams.iter().any(|part| {
                 self.streams
                     .get(&part.name)
                     .is_some_and(|touch| *touch == Touch::Closed || part.expected != Expected::Any)
             })
     }
+}
+
+impl Tags {
+    fn add(&mut self, request: &Request) {
+        self.writes |= events(request) > 0;
+        self.written.extend(tags(request).cloned());
+        for lock in request.condition.iter().flat_map(Condition::locks) {
+            match lock {
+                Some(tag) => drop(self.watched.insert(tag.clone())),
+                None => self.watches_all = true,
+            }
+        }
+    }
+
+    fn depends(&self, request: &Request) -> bool {
+        self.watches_all && events(request) > 0
+            || tags(request).any(|tag| self.watched.contains(tag))
+            || request.condition.iter().flat_map(Condition::locks).any(|lock| match lock {
+                Some(tag) => self.written.contains(tag),
+                None => self.writes,
+            })
+    }
+
+    /// About how many a request adds.
+    fn of(request: &Request) -> usize {
+        let locks = request.condition.iter().flat_map(Condition::locks);
+        tags(request).count() + locks.count()
+    }
+
+    fn count(&self) -> usize {
+        self.written.len() + self.watched.len()
+    }
+}
+
+fn tags(request: &Request) -> impl Iterator<Item = &Tag> {
+    request.streams.iter().flat_map(|part| &part.events).flat_map(|event| &event.tags)
 }
 
 fn events(request: &Request) -> usize {
@@ -111,8 +165,11 @@ mod tests {
     /// Streams by number, with so many events of so many bytes each.
     fn request(parts: &[(u32, Expected)], events: usize, bytes: usize) -> Request {
         let text = format!("\"{}\"", "x".repeat(bytes));
-        let event =
-            || Encoded { kind: "Noted", payload: RawValue::from_string(text.clone()).unwrap() };
+        let event = || Encoded {
+            kind: "Noted",
+            payload: RawValue::from_string(text.clone()).unwrap(),
+            tags: Vec::new(),
+        };
         let part = |(stream, expected): &(u32, Expected)| {
             let name = StreamName::parse(&Tenant::default(), &format!("note-{stream}")).unwrap();
             StreamEvents::raw(name, *expected, (0..events).map(|_| event()).collect())

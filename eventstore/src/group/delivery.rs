@@ -76,7 +76,7 @@ async fn call(link: &mut Link, requests: &[Waiting], wait_ms: i32) -> Result<Vec
     for waiting in requests {
         columns.push(&waiting.request, &waiting.types);
     }
-    link.call(&columns, wait_ms).await
+    link.call(&columns.finish(), wait_ms).await
 }
 
 /// Answers each request by its rows, which come in the order of the requests.

@@ -52,7 +52,7 @@ impl Link {
         wait_ms: i32,
     ) -> Result<Vec<Answer>, Error> {
         let c = columns;
-        let arguments: [&(dyn ToSql + Sync); 13] = [
+        let arguments: [&(dyn ToSql + Sync); 19] = [
             &wait_ms,
             &c.tenants,
             &c.ids,
@@ -66,6 +66,12 @@ impl Link {
             &c.types,
             &c.payloads,
             &c.metadata,
+            &c.tags,
+            &c.item_requests,
+            &c.item_types,
+            &c.item_tags,
+            &c.item_after,
+            &c.item_seen,
         ];
         let wait = ANSWER_WAIT + Duration::from_millis(wait_ms.unsigned_abs().into());
         let rows = self.query("append", |link| &link.append, &arguments, wait).await?;

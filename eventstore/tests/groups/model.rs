@@ -276,6 +276,13 @@ async fn called(
         .bind(vec![the_type; events])
         .bind(vec!["1"; events])
         .bind(vec![None::<&str>; events])
+        // No tags, no conditions.
+        .bind(None::<Vec<String>>)
+        .bind(None::<Vec<i32>>)
+        .bind(None::<Vec<String>>)
+        .bind(None::<Vec<String>>)
+        .bind(None::<Vec<i64>>)
+        .bind(None::<Vec<String>>)
         .fetch_all(session)
         .await
         .unwrap();

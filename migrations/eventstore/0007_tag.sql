@@ -1,0 +1,411 @@
+-- Tags and the conditions on them: what two appends may not both do, though they share no stream.
+--
+-- A condition is exact at READ COMMITTED: who writes an event holds the locks of its tags, shared,
+-- from before the event is there until after its commit is visible; who judges a condition holds one
+-- tag of each item exclusively, and an event that matches the item carries this tag. So what the
+-- judgement does not see is not there, and won't be until the judge has committed. An item without
+-- a tag could match any event: its lock is one that every append holds shared.
+--
+-- Exclusive locks are taken by the try form, again and again for a while. One that waited in the queue
+-- would stop everybody who comes after it.
+
+-- The lock key of a bucket of tags. Bucket 4096 is that of all events.
+create function foldlog.tag_key(bucket bigint) returns bigint
+language sql immutable
+begin atomic
+    select foldlog.lock_key(foldlog.store_number(), 4095, bucket);
+end;
+
+-- Refuses tags and items that don't fit the call, and requests that depend on one another.
+create function foldlog.append_check_tags(
+    request_tenant text[], stream_request integer[], event_stream integer[], event_tags text[],
+    item_request integer[], item_types text[], item_tags text[], item_after bigint[], item_seen text[]
+) returns void
+language plpgsql volatile
+as $$
+declare
+    requests constant integer := cardinality(request_tenant);
+    items constant integer := coalesce(cardinality(item_request), 0);
+    last_drawn constant bigint := case when items > 0 then foldlog.log_last(0) end;
+    problem text;
+begin
+    if event_tags is not null and cardinality(event_tags) <> coalesce(cardinality(event_stream), 0)
+        or coalesce(cardinality(item_types), 0) <> items
+        or coalesce(cardinality(item_tags), 0) <> items
+        or coalesce(cardinality(item_after), 0) <> items
+        or coalesce(cardinality(item_seen), 0) <> items
+    then
+        problem := 'the arrays of an append differ in length';
+    elsif items > 0 and not coalesce(
+        1 <= all (item_request) and requests >= all (item_request) and 0 <= all (item_after), false)
+    then
+        problem := 'a condition names a request that the append does not hold, or no position';
+    elsif items > 0 and requests > 1 and exists (
+        select from unnest(item_request, item_tags) i(request, tags)
+        join unnest(event_stream, coalesce(event_tags, array_fill(null::text, array[
+            cardinality(event_stream)]))) e(stream, tags)
+            on stream_request[e.stream] <> i.request
+                and request_tenant[stream_request[e.stream]] = request_tenant[i.request]
+        where i.tags is null
+            or split_part(i.tags, e'\x1f', 1) = any (string_to_array(e.tags, e'\x1f')))
+    then
+        problem := 'a request''s condition is on the events of another request of the append';
+    end if;
+    if problem is not null then
+        raise exception '%', problem using errcode = 'FL006';
+    end if;
+    if items > 0 and last_drawn < any (item_after) then
+        raise exception 'a condition is from position %, beyond the end of the log, which is at %',
+            (select max(i.position) from unnest(item_after) i(position)), last_drawn
+            using errcode = 'FL003',
+                  hint = 'The log was reset or restored from a backup after the condition was read.';
+    elsif items > 0
+        and current_setting('transaction_isolation') not in ('read committed', 'read uncommitted')
+    then
+        raise exception 'a condition can''t be judged at isolation level %',
+            current_setting('transaction_isolation')
+            using errcode = 'FL001', hint = 'Append outside of a transaction, or at read committed.';
+    end if;
+end $$;
+
+-- The lock that every append holds, where there is no tag and no condition. A call that waits for
+-- nobody answers that its requests are busy if it can't be had.
+create function foldlog.append_share(tries boolean, result smallint[]) returns smallint[]
+language plpgsql volatile
+as $$
+begin
+    if not tries then
+        perform pg_advisory_xact_lock_shared(foldlog.tag_key(4096));
+    elsif not pg_try_advisory_xact_lock_shared(foldlog.tag_key(4096)) then
+        return array(
+            select case r.result when 0 then 4 else r.result end::smallint
+            from unnest(result) with ordinality r(result, entry) order by r.entry);
+    end if;
+    return result;
+end $$;
+
+-- Takes the locks of tags, and judges conditions. Requests of which something is held are busy (4),
+-- those of which a condition fails are refused (6), with the position that stands against them.
+create function foldlog.append_guard(
+    tries boolean, wait_ms integer, request_tenant text[], stream_request integer[],
+    event_stream integer[], event_tags text[],
+    item_request integer[], item_types text[], item_tags text[], item_after bigint[],
+    item_seen text[], inout result smallint[], inout first_position bigint[]
+)
+language plpgsql volatile
+as $$
+#variable_conflict use_column
+declare
+    old_result constant smallint[] := result;
+    old_first constant bigint[] := first_position;
+    -- Whatever an append needs, it fits into the server's table of locks.
+    keys_max constant integer := 256;
+    live constant integer[] := array(
+        select w.request from unnest(stream_request, old_result) w(request, result)
+        where w.result = 0 group by w.request);
+    needed_key bigint[];
+    needed_exclusive boolean[];
+    needed_request integer[];
+    held bigint[];
+    busy integer[] := '{}';
+begin
+    if live = '{}' then
+        return;
+    end if;
+    select array_agg(foldlog.tag_key(n.bucket)), array_agg(n.exclusive), array_agg(n.request)
+    into needed_key, needed_exclusive, needed_request
+    from (
+        select foldlog.lock_bucket(request_tenant[stream_request[e.stream]], t.tag) as bucket,
+            false as exclusive, stream_request[e.stream] as request
+        from unnest(event_stream, event_tags) e(stream, tags),
+            string_to_table(e.tags, e'\x1f') t(tag)
+        where old_result[e.stream] = 0
+        group by 1, 2, 3
+        union all
+        select case when i.tags is null then 4096
+            else foldlog.lock_bucket(request_tenant[i.request], split_part(i.tags, e'\x1f', 1)) end,
+            true, i.request
+        from unnest(item_request, item_tags) i(request, tags)
+        where i.request = any (live)
+        union all
+        select 4096, false, r.request from unnest(live) r(request)
+    ) n;
+    if (select count(distinct n.key) from unnest(needed_key) n(key)) > keys_max then
+        needed_key := array_fill(foldlog.tag_key(4096), array[cardinality(needed_key)]);
+        needed_exclusive := array_fill(true, array[cardinality(needed_key)]);
+    end if;
+    if tries then
+        held := array(
+            select k.key
+            from foldlog.keys_in_order(needed_key, needed_exclusive) k
+            where not case when k.exclusive then pg_try_advisory_xact_lock(k.key)
+                else pg_try_advisory_xact_lock_shared(k.key) end);
+    else
+        held := foldlog.keys_lock(needed_key, needed_exclusive, wait_ms);
+    end if;
+    if held <> '{}' then
+        busy := array(
+            select n.request from unnest(needed_key, needed_request) n(key, request)
+            where n.key = any (held) group by n.request);
+    end if;
+    -- A statement of its own, so that it sees all that was committed before the locks were had.
+    if coalesce(cardinality(item_request), 0) = 0 and busy = '{}' then
+        return;
+    end if;
+    with failed as (
+        select m.request, min(m.position) as position
+        from foldlog.item_failures(
+            request_tenant, item_request, item_types, item_tags, item_after, item_seen, live) m
+        group by m.request
+    )
+    select
+        array_agg(case
+            when w.request = any (busy) then 4
+            when f.request is not null then 6
+            else w.result end::smallint order by w.entry),
+        array_agg(case when w.request <> all (busy) and f.request is not null
+            then f.position else w.first end order by w.entry)
+    into result, first_position
+    from unnest(stream_request, old_result, old_first)
+        with ordinality w(request, result, first, entry)
+    left join failed f on f.request = w.request;
+end $$;
+
+-- Keys once each, in the order in which they are locked, in the strongest of the modes asked for.
+create function foldlog.keys_in_order(keys bigint[], exclusives boolean[])
+returns table (key bigint, exclusive boolean)
+language sql immutable
+begin atomic
+    select n.key, bool_or(n.exclusive) from unnest(keys, exclusives) n(key, exclusive)
+    group by n.key
+    order by n.key;
+end;
+
+-- Locks keys one after the other, so that no two calls wait for one another, until all are had or the
+-- time is over: wait_ms, else lock_timeout, else ten seconds. Answers those that were not to be had.
+create function foldlog.keys_lock(keys bigint[], exclusives boolean[], wait_ms integer)
+returns bigint[]
+language plpgsql volatile
+as $$
+declare
+    own constant interval := current_setting('lock_timeout')::interval;
+    deadline constant timestamptz := clock_timestamp() + case
+        when wait_ms > 0 then wait_ms * interval '1 ms'
+        when own > interval '0' then own
+        else interval '10 s' end;
+    pause double precision := 0.001;
+    wanted record;
+begin
+    for wanted in select k.key, k.exclusive from foldlog.keys_in_order(keys, exclusives) k loop
+        if not wanted.exclusive then
+            perform pg_advisory_xact_lock_shared(wanted.key);
+            continue;
+        end if;
+        while not pg_try_advisory_xact_lock(wanted.key) loop
+            if clock_timestamp() >= deadline then
+                return array(
+                    select k.key from foldlog.keys_in_order(keys, exclusives) k
+                    where k.key >= wanted.key);
+            end if;
+            perform pg_sleep(pause);
+            pause := least(pause * 1.5, 0.02);
+        end loop;
+    end loop;
+    return '{}';
+end $$;
+
+-- Whether an event that has the first of some tags has the others, too.
+create function foldlog.carries(of_tenant text, tags text[], at_position bigint) returns boolean
+language sql stable
+begin atomic
+    select cardinality(tags) = 1 or not exists (
+        select from unnest(tags[2:]) r(tag)
+        where not exists (
+            select from foldlog.event_tag o
+            where o.tenant = of_tenant and o.tag = r.tag and o.position = at_position));
+end;
+
+-- Whether a type is one of some types: a category's, or that type of a category. Null: of any.
+create function foldlog.is_of(of_type integer, types text[]) returns boolean
+language sql stable
+begin atomic
+    select types is null or exists (
+        select from foldlog.event_type y
+        join foldlog.category c on c.id = y.category_id
+        where y.id = of_type and (c.name = any (types) or c.name || '-' || y.name = any (types)));
+end;
+
+-- The first event against each item of a condition: it matches, stands beyond the item's position, and
+-- was not seen.
+create function foldlog.item_failures(
+    request_tenant text[], item_request integer[], item_types text[], item_tags text[],
+    item_after bigint[], item_seen text[], live integer[]
+) returns table (request integer, "position" bigint)
+language sql stable
+begin atomic
+    select i.request, m.position
+    from (
+        select w.request, request_tenant[w.request] as tenant, string_to_array(w.types, e'\x1f') as types,
+            string_to_array(w.tags, e'\x1f') as tags, w.after, coalesce(w.seen, '{}')::bigint[] as seen
+        from unnest(item_request, item_types, item_tags, item_after, item_seen)
+            w(request, types, tags, after, seen)
+        where w.request = any (live) and w.tags is not null
+    ) i
+    cross join lateral (
+        select t.position from foldlog.event_tag t
+        where t.tenant = i.tenant and t.tag = i.tags[1] and t.position > i.after
+            and t.position <> all (i.seen)
+            and foldlog.carries(t.tenant, i.tags, t.position) and foldlog.is_of(t.type_id, i.types)
+        order by t.position
+        limit 1
+    ) m
+    union all
+    select i.request, m.position
+    from (
+        select w.request, request_tenant[w.request] as tenant, string_to_array(w.types, e'\x1f') as types,
+            w.after, coalesce(w.seen, '{}')::bigint[] as seen
+        from unnest(item_request, item_types, item_tags, item_after, item_seen)
+            w(request, types, tags, after, seen)
+        where w.request = any (live) and w.tags is null
+    ) i
+    cross join lateral (
+        select e.position
+        from foldlog.event e
+        join foldlog.stream s on s.id = e.stream_id
+        where s.tenant = i.tenant and e.position > i.after and e.position <> all (i.seen)
+            and foldlog.is_of(e.type_id, i.types)
+        order by e.position
+        limit 1
+    ) m;
+end;
+
+-- The rows of tags, of the events at the positions drawn for them.
+create function foldlog.event_tag_write(
+    request_tenant text[], stream_request integer[], event_stream integer[], event_position bigint[],
+    event_type integer[], event_tags text[]
+) returns void
+language plpgsql volatile
+as $$
+begin
+    insert into foldlog.event_tag (tenant, tag, position, type_id)
+    select request_tenant[stream_request[e.stream]], t.tag, e.position, e.type
+    from unnest(event_stream, event_position, event_type, event_tags) e(stream, position, type, tags),
+        string_to_table(e.tags, e'\x1f') t(tag)
+    where e.position > 0
+    group by 1, 2, 3, 4;
+end $$;
+
+-- What matches a query, beyond a position. Up to the settled position it comes in pages; the answer
+-- that reaches that far ends with the rest, which is beyond it and was committed when it was read. Who
+-- appends on condition that nothing else matches names the settled position, and the rest as seen.
+--
+-- The last row holds no event. Its position is how far the pages have come: the settled position, unless
+-- its version is 1 (the page ended at a limit) or 2 (there are too many beyond: ask again a little
+-- later). matched says which items each event matches, counted from 0.
+create function foldlog.read_query_1(
+    in_tenant text, after_position bigint, events_max integer, bytes_max bigint,
+    item_types text[], item_tags text[]
+) returns table (
+    "position" bigint, version bigint, tenant text, stream text, event_id uuid, type_id integer,
+    payload json, metadata json, recorded_at timestamptz, matched integer[]
+)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+    seen_max constant integer := 1000;
+    settled constant bigint := foldlog.settled_1(0, after_position);
+    events integer := 0;
+    bytes bigint := 0;
+    rest bigint[];
+begin
+    for "position", version, tenant, stream, event_id, type_id, payload, metadata, recorded_at, matched in
+        select e.position, e.version, s.tenant, s.name, e.event_id, e.type_id, e.payload, e.metadata,
+            e.recorded_at, q.matched
+        from foldlog.query_positions(
+            in_tenant, item_types, item_tags, after_position, settled, events_max) q
+        join foldlog.event e on e.position = q.position
+        join foldlog.stream s on s.id = e.stream_id
+        order by q.position
+    loop
+        return next;
+        events := events + 1;
+        bytes := bytes + octet_length(payload::text) + coalesce(octet_length(metadata::text), 0);
+        if events = events_max or bytes >= bytes_max then
+            return query select "position", 1::bigint, null::text, null::text, null::uuid,
+                null::integer, null::json, null::json, null::timestamptz, null::integer[];
+            return;
+        end if;
+    end loop;
+    -- One statement says what there is beyond; the rows of those are fetched by another.
+    rest := array(
+        select q.position from foldlog.query_positions(
+            in_tenant, item_types, item_tags, settled, 9223372036854775807, seen_max + 1) q);
+    if cardinality(rest) > 0 and cardinality(rest) <= seen_max then
+        return query
+        select e.position, e.version, s.tenant, s.name, e.event_id, e.type_id, e.payload, e.metadata,
+            e.recorded_at, q.matched
+        from foldlog.query_positions(
+            in_tenant, item_types, item_tags, settled, 9223372036854775807, null) q
+        join foldlog.event e on e.position = q.position
+        join foldlog.stream s on s.id = e.stream_id
+        where q.position = any (rest)
+        order by q.position;
+    end if;
+    return query select settled, case when cardinality(rest) > seen_max then 2 else 0 end::bigint,
+        null::text, null::text, null::uuid, null::integer, null::json, null::json,
+        null::timestamptz, null::integer[];
+end $$;
+
+-- The positions of the events that match any item, in order, and which items each of them matches.
+create function foldlog.query_positions(
+    in_tenant text, item_types text[], item_tags text[], low bigint, high bigint, at_most integer
+) returns table ("position" bigint, matched integer[])
+language sql stable
+begin atomic
+    select m.position, array_agg(m.item order by m.item)
+    from (
+        select t.position, i.item
+        from (
+            select w.item::integer - 1 as item, string_to_array(w.types, e'\x1f') as types,
+                string_to_array(w.tags, e'\x1f') as tags
+            from unnest(item_types, item_tags) with ordinality w(types, tags, item)
+            where w.tags is not null
+        ) i
+        cross join lateral (
+            select r.position from foldlog.event_tag r
+            where r.tenant = in_tenant and r.tag = i.tags[1] and r.position > low
+                and r.position <= high
+                and foldlog.carries(in_tenant, i.tags, r.position) and foldlog.is_of(r.type_id, i.types)
+            order by r.position
+            limit at_most
+        ) t
+        union all
+        select t.position, i.item
+        from (
+            select w.item::integer - 1 as item, string_to_array(w.types, e'\x1f') as types
+            from unnest(item_types, item_tags) with ordinality w(types, tags, item)
+            where w.tags is null
+        ) i
+        cross join lateral (
+            select e.position
+            from foldlog.event e
+            join foldlog.stream s on s.id = e.stream_id
+            where s.tenant = in_tenant and e.position > low and e.position <= high
+                and foldlog.is_of(e.type_id, i.types)
+            order by e.position
+            limit at_most
+        ) t
+    ) m
+    group by m.position
+    order by m.position
+    limit at_most;
+end;
+
+revoke all on all functions in schema foldlog from public;
