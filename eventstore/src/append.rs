@@ -74,6 +74,13 @@ pub enum AppendError {
         /// The process that holds it, if known.
         pid: Option<i32>,
     },
+    /// A lock of a boundary was not to be had in time: another append is tagged by what the condition
+    /// is on, or a condition is on what the append is tagged by.
+    #[error("the boundary of the append is locked by another transaction")]
+    BoundaryBusy {
+        /// The process that holds it, if known.
+        pid: Option<i32>,
+    },
     /// Everything else.
     #[error(transparent)]
     Store(#[from] Error),
@@ -95,7 +102,7 @@ impl AppendError {
             // The event stays. An attempt that judged before it was there holds a lock until it is
             // done, and would then have been recognised.
             Self::ConditionFailed { .. } => true,
-            Self::Busy { .. } => false,
+            Self::Busy { .. } | Self::BoundaryBusy { .. } => false,
             Self::Store(error) => matches!(error.kind(), ErrorKind::IdReused | ErrorKind::Invalid),
         }
     }
@@ -311,8 +318,11 @@ fn answer(row: &PgRow) -> Result<Answer, sqlx::Error> {
 }
 
 /// The answer of an append that waited for a stream long enough.
-pub(crate) fn busy(request: &Request, place: usize, pid: Option<i32>) -> AppendError {
-    match request.streams.get(place) {
+pub(crate) fn busy(request: &Request, place: Option<usize>, pid: Option<i32>) -> AppendError {
+    if place.is_none() && request.has_boundary() {
+        return AppendError::BoundaryBusy { pid };
+    }
+    match request.streams.get(place.unwrap_or_default()) {
         Some(part) => AppendError::Busy { stream: part.name.clone(), pid },
         None => Error::new(ErrorKind::Busy, "an append without a stream").into(),
     }
@@ -320,7 +330,7 @@ pub(crate) fn busy(request: &Request, place: usize, pid: Option<i32>) -> AppendE
 
 /// What the server refused, with a lock not to be had told apart.
 pub(crate) fn refused(request: &Request, error: Error) -> AppendError {
-    if error.kind() == ErrorKind::Busy { busy(request, 0, None) } else { error.into() }
+    if error.kind() == ErrorKind::Busy { busy(request, Some(0), None) } else { error.into() }
 }
 
 /// Whether a row found no segment: the segments made ahead were used up.

@@ -81,7 +81,7 @@ impl Condition {
     }
 
     /// The tags that are locked while it is judged; none for an item that stops every append.
-    pub(crate) fn locks(&self) -> impl Iterator<Item = Option<&Tag>> {
+    pub(crate) fn locks(&self) -> impl Iterator<Item = Option<&Tag>> + Clone {
         self.items.iter().map(|item| item.lock.as_ref())
     }
 }

@@ -112,8 +112,8 @@ impl Answer {
 pub(crate) enum Outcome {
     Appended(Appended),
     Refused(AppendError),
-    /// Others hold the stream of this place in the request, or its id.
-    Busy(usize),
+    /// Others hold the stream of this place in the request; or, at no place, its boundary or its id.
+    Busy(Option<usize>),
 }
 
 impl EventStore {
@@ -126,7 +126,7 @@ impl EventStore {
                 3 => return Outcome::Refused(id_reused(request).into()),
                 4 => {
                     let held = rows.iter().position(|row| row.version.is_none());
-                    return Outcome::Busy(held.unwrap_or_default());
+                    return Outcome::Busy(held);
                 }
                 6 => {
                     let position = Position::new(number(row.first_position.unwrap_or_default()));

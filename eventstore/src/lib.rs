@@ -57,6 +57,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("streams_read", include_str!("../sql/streams_read.sql")),
     ("stream_touch", include_str!("../sql/stream_touch.sql")),
     ("query_read", include_str!("../sql/query_read.sql")),
+    ("tag_holder", include_str!("../sql/tag_holder.sql")),
     ("receipt_read", include_str!("../sql/receipt_read.sql")),
     ("wake_notify", include_str!("../sql/wake_notify.sql")),
 ];

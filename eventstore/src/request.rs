@@ -248,6 +248,21 @@ impl Request {
         self.bytes + events * (64 + self.metadata.as_ref().map_or(0, |m| m.len())) + 256
     }
 
+    /// Whether it has tags or a condition.
+    pub(crate) fn has_boundary(&self) -> bool {
+        !self.tags.is_empty() || self.condition.is_some()
+    }
+
+    /// The tags whose locks it needs. None at all says that it needs the one of all events.
+    pub(crate) fn lock_tags(&self) -> Vec<&str> {
+        let locks = self.condition.iter().flat_map(Condition::locks);
+        if locks.clone().any(|lock| lock.is_none()) {
+            return Vec::new();
+        }
+        let written = self.streams.iter().flat_map(|part| &part.events).flat_map(|e| &e.tags);
+        written.chain(locks.flatten()).map(Tag::as_str).collect()
+    }
+
     fn needs_receipt(&self) -> bool {
         self.streams.iter().all(|part| part.events.is_empty())
             || self

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{
-    Bench, Note, PATIENCE, event, failure, name, noted, number, refused, request, run,
+    Bench, Note, PATIENCE, event, failure, name, noted, number, pid, refused, request, run,
 };
 
 fn tag(text: &str) -> Tag {
@@ -137,7 +137,7 @@ async fn boundaries_that_share_nothing_never_wait_for_one_another() {
         match append_in(&bench, &mut other, &request).await {
             Ok(_) => run(&mut other, "commit").await,
             // One of 4,096 buckets may be the same.
-            Err(AppendError::Busy { .. }) => run(&mut other, "rollback").await,
+            Err(AppendError::BoundaryBusy { .. }) => run(&mut other, "rollback").await,
             Err(error) => panic!("{error}"),
         }
     }
@@ -307,11 +307,36 @@ async fn a_boundary_that_stays_held_is_busy_and_not_waited_for_for_ever() {
     let mut session = bench.begun().await;
     run(&mut session, "set local lock_timeout = '200ms'").await;
     let busy = append_in(&bench, &mut session, &on(&before, [tagged("note-a", &[])])).await;
-    assert!(matches!(&busy, Err(AppendError::Busy { .. })), "{busy:?}");
+    assert!(matches!(&busy, Err(AppendError::BoundaryBusy { .. })), "{busy:?}");
     // It is an answer, and the transaction goes on.
     run(&mut session, "commit").await;
     run(&mut holder, "rollback").await;
     bench.store.append(&on(&before, [tagged("note-a", &[])])).await.unwrap();
+}
+
+#[tokio::test]
+async fn in_a_group_too_the_answer_of_a_held_boundary_names_who_holds_it() {
+    let bench = Bench::new().await;
+    let shutdown = CancellationToken::new();
+    let (store, token) = (bench.store.clone(), shutdown.clone());
+    let running = tokio::spawn(async move { store.run(token).await });
+    let before = condition(&bench, &["seat:1"]).await;
+    let mut holder = bench.begun().await;
+    append_in(&bench, &mut holder, &request([tagged("note-b", &["seat:1"])])).await.unwrap();
+    let waiting = bench.appending(on(&before, [tagged("note-a", &["seat:1"])]));
+    // Others go on meanwhile, on other tags and on none.
+    bench.store.append(&request([tagged("note-c", &["seat:2"])])).await.unwrap();
+    bench.append("note-d", Expected::Any, 1).await;
+    match waiting.await.unwrap() {
+        Err(AppendError::BoundaryBusy { pid: Some(holding) }) => {
+            assert_eq!(holding, pid(&mut holder).await);
+        }
+        other => panic!("{other:?}"),
+    }
+    run(&mut holder, "rollback").await;
+    bench.store.append(&on(&before, [tagged("note-a", &["seat:1"])])).await.unwrap();
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -329,7 +354,7 @@ async fn two_transactions_that_want_what_the_other_has_end_both() {
     let (first, second) =
         tokio::join!(append_in(&bench, &mut first, &two), append_in(&bench, &mut second, &one));
     for result in [first, second] {
-        assert!(matches!(&result, Err(AppendError::Busy { .. })), "{result:?}");
+        assert!(matches!(&result, Err(AppendError::BoundaryBusy { .. })), "{result:?}");
     }
 }
 

@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use crate::support::database;
 
 /// Name, parameters, columns.
-const GOLDEN: [(&str, &str, &str); 16] = [
+const GOLDEN: [(&str, &str, &str); 17] = [
     (
         "all_read",
         "int8 int4 int8 int4 int4 _text _text",
@@ -39,6 +39,7 @@ const GOLDEN: [(&str, &str, &str); 16] = [
         "position:int8 version:int8 tenant:text stream:text event_id:uuid type_id:int4 \
          payload:json metadata:json recorded_us:int8 matched:_int4",
     ),
+    ("tag_holder", "text _text", "pid:int4"),
     (
         "receipt_read",
         "text uuid",

@@ -279,6 +279,25 @@ begin atomic
     ) m;
 end;
 
+-- Which process holds what an append with these tags waits for. For people: by the time they read it,
+-- it may be over. No row if nobody does; null for a prepared transaction.
+create function foldlog.tag_holder_1(in_tenant text, of_tags text[]) returns table (pid integer)
+language sql volatile security definer
+begin atomic
+    select l.pid
+    from pg_locks l
+    where l.granted and l.locktype = 'advisory' and l.objsubid = 1
+        and l.database = (select d.oid from pg_database d where d.datname = current_database())
+        and l.pid is distinct from pg_backend_pid()
+        and ((l.classid::bigint << 32 | l.objid::bigint) in (
+                select foldlog.tag_key(foldlog.lock_bucket(in_tenant, t.tag))
+                from unnest(of_tags) t(tag))
+            or (l.classid::bigint << 32 | l.objid::bigint) = foldlog.tag_key(4096)
+                and (l.mode = 'ExclusiveLock' or of_tags = '{}'))
+    order by l.mode, l.pid
+    limit 1;
+end;
+
 -- The rows of tags, of the events at the positions drawn for them.
 create function foldlog.event_tag_write(
     request_tenant text[], stream_request integer[], event_stream integer[], event_position bigint[],

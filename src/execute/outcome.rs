@@ -71,6 +71,12 @@ pub enum ExecuteError<R, L = Infallible> {
         /// The process of the server that holds it, if known.
         pid: Option<i32>,
     },
+    /// A lock of the boundary of a decision was not to be had in time.
+    #[error("the boundary of the decision is locked by another transaction")]
+    BoundaryBusy {
+        /// The process of the server that holds it, if known.
+        pid: Option<i32>,
+    },
     /// Everything else, with its [`kind`](Error::kind).
     #[error(transparent)]
     Store(#[from] Error),
@@ -86,6 +92,7 @@ impl<R, L> From<AppendError> for ExecuteError<R, L> {
                 Self::Overtaken { position, since: Since::default() }
             }
             AppendError::Busy { stream, pid } => Self::Busy { stream, pid },
+            AppendError::BoundaryBusy { pid } => Self::BoundaryBusy { pid },
             AppendError::Store(error) => Self::Store(error),
             // The enum may grow: nothing of a new case is lost, except that it has no variant here.
             other => Self::Store(

@@ -15,6 +15,8 @@ const OUT_OF_MEMORY: &str = "53200";
 /// A request that could not be made yet, since another holds one of its streams.
 pub(super) struct Detour {
     pub(super) stream: StreamName,
+    /// The stream is free: its boundary is what another holds, or its id.
+    pub(super) is_free: bool,
     pub(super) waiting: Waiting,
 }
 
@@ -54,7 +56,7 @@ pub(super) async fn deliver(
                 }
                 if error.kind() == ErrorKind::Busy {
                     // The server's limit on waits: a call that waits for nobody met a lock on a table.
-                    busy.extend(requests.into_iter().filter_map(|waiting| held(waiting, 0)));
+                    busy.extend(requests.into_iter().filter_map(|waiting| held(waiting, Some(0))));
                 } else if requests.len() > 1 && is_of_one(&error) {
                     let mut first = requests;
                     let second = first.split_off(first.len() / 2);
@@ -101,9 +103,9 @@ fn settle(
     appended
 }
 
-fn held(waiting: Waiting, place: usize) -> Option<Detour> {
-    let stream = waiting.request.streams.get(place)?.name.clone();
-    Some(Detour { stream, waiting })
+fn held(waiting: Waiting, place: Option<usize>) -> Option<Detour> {
+    let stream = waiting.request.streams.get(place.unwrap_or_default())?.name.clone();
+    Some(Detour { stream, is_free: place.is_none(), waiting })
 }
 
 /// The same answer for all.

@@ -46,7 +46,7 @@ pub(super) async fn serve(
     while open || !serving.is_empty() {
         tokio::select! {
             detour = detours.recv(), if open => match detour {
-                Some(Detour { stream, waiting }) => {
+                Some(Detour { stream, waiting, .. }) => {
                     held.insert(&stream);
                     let queue = streams.entry(stream.clone()).or_insert_with(|| {
                         turns.push_back(stream);
@@ -117,17 +117,18 @@ async fn wait(
     let wait_ms = deadline.saturating_duration_since(now).as_millis().max(1);
     let wait_ms = i32::try_from(wait_ms).unwrap_or(LOCK_WAIT_MS);
     let still_busy = deliver(&store, &mut link, requests, wait_ms).await;
-    for Detour { waiting, .. } in still_busy.into_iter().rev() {
+    for Detour { is_free, waiting, .. } in still_busy.into_iter().rev() {
         if waiting.since.elapsed() < patience {
             queue.push_front(waiting);
             continue;
         }
         let pid = match &mut link {
+            Some(link) if is_free => link.tag_holder(&waiting.request).await,
             Some(link) => link.holder(stream.tenant().as_str(), stream.as_str()).await,
             None => None,
         };
         let place = waiting.request.streams.iter().position(|part| part.name == stream);
-        let error = busy(&waiting.request, place.unwrap_or_default(), pid);
+        let error = busy(&waiting.request, place.filter(|_| !is_free), pid);
         waiting.answer(Err(error));
     }
     Served { left: queue, link }

@@ -67,12 +67,12 @@ impl Line {
             let several = requests.len() > 1;
             let busy = deliver(&self.store, &mut self.link, requests, 0).await;
             let mut again = Vec::new();
-            for Detour { stream, mut waiting } in busy {
+            for Detour { stream, is_free, mut waiting } in busy {
                 waiting.busy += 1;
                 if waiting.busy < BUSY_MAX {
                     again.push(waiting);
                 } else {
-                    self.send(Detour { stream, waiting });
+                    self.send(Detour { stream, is_free, waiting });
                 }
             }
             // Ahead of the others, in the order in which they came.
@@ -110,7 +110,7 @@ impl Line {
         for _ in 0..self.pending.len() {
             let Some(waiting) = self.pending.pop_front() else { return };
             match self.held.stream_of(&waiting.request) {
-                Some(stream) => self.send(Detour { stream, waiting }),
+                Some(stream) => self.send(Detour { stream, is_free: false, waiting }),
                 None => self.pending.push_back(waiting),
             }
         }

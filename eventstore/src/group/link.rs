@@ -14,6 +14,7 @@ use tokio_postgres::{Client, Row, Statement};
 use uuid::Uuid;
 
 use crate::call::{Answer, Columns};
+use crate::request::Request;
 
 /// A server that has not answered by then, beyond the time a call may wait for a lock, is taken for
 /// gone: everybody in the line waits as long. What it may have done is unknown then, and repeated.
@@ -115,11 +116,19 @@ impl Link {
 
     /// Which process of the server holds a stream now; none if nobody does, or a prepared transaction.
     pub(super) async fn holder(&mut self, tenant: &str, stream: &str) -> Option<i32> {
+        self.pid(include_str!("../../sql/stream_holder.sql"), &[&tenant, &stream]).await
+    }
+
+    /// Which process of the server holds the boundary of a request now.
+    pub(super) async fn tag_holder(&mut self, request: &Request) -> Option<i32> {
+        let (tenant, tags) = (request.tenant_name(), request.lock_tags());
+        self.pid(include_str!("../../sql/tag_holder.sql"), &[&tenant, &tags]).await
+    }
+
+    async fn pid(&mut self, sql: &str, arguments: &[&(dyn ToSql + Sync)]) -> Option<i32> {
         let client = &self.client;
-        let look = async {
-            let sql = include_str!("../../sql/stream_holder.sql");
-            client.query_opt(sql, &[&tenant, &stream]).await.ok()??.try_get(0).ok()?
-        };
+        let look =
+            async { client.query_opt(sql, arguments).await.ok()??.try_get(0).ok().flatten() };
         timeout(ANSWER_WAIT, driven(&mut self.connection, look)).await.ok().flatten()
     }
 
