@@ -206,7 +206,7 @@ create function foldlog.stream_names(
 ) returns table (tenant text, name text, entries integer[])
 language sql immutable
 begin atomic
-    select n.tenant, n.name, array_agg(n.entry::integer order by n.entry)
+    select n.tenant, n.name, array_agg(n.entry::integer)
     from (
         select request_tenant[w.request] collate "C" as tenant, w.name collate "C" as name, w.entry
         from unnest(stream_request, stream_name) with ordinality w(request, name, entry)

@@ -22,6 +22,7 @@ create function foldlog.append_check_tags(
     item_request integer[], item_types text[], item_tags text[], item_after bigint[], item_seen text[]
 ) returns void
 language plpgsql volatile
+set enable_hashjoin = on
 as $$
 declare
     requests constant integer := cardinality(request_tenant);
@@ -42,12 +43,19 @@ begin
         problem := 'a condition names a request that the append does not hold, or no position';
     elsif items > 0 and requests > 1 and exists (
         select from unnest(item_request, item_tags) i(request, tags)
-        join unnest(event_stream, coalesce(event_tags, array_fill(null::text, array[
-            cardinality(event_stream)]))) e(stream, tags)
-            on stream_request[e.stream] <> i.request
-                and request_tenant[stream_request[e.stream]] = request_tenant[i.request]
-        where i.tags is null
-            or split_part(i.tags, e'\x1f', 1) = any (string_to_array(e.tags, e'\x1f')))
+        join unnest(event_stream) e(stream) on stream_request[e.stream] <> i.request
+            and request_tenant[stream_request[e.stream]] = request_tenant[i.request]
+        where i.tags is null)
+    then
+        problem := 'a request''s condition is on the events of another request of the append';
+    elsif items > 0 and requests > 1 and event_tags is not null and exists (
+        select from unnest(item_request, item_tags) i(request, tags)
+        join (
+            select stream_request[e.stream] as request, t.tag
+            from unnest(event_stream, event_tags) e(stream, tags),
+                string_to_table(e.tags, e'\x1f') t(tag)
+        ) w on w.tag = split_part(i.tags, e'\x1f', 1)
+        where w.request <> i.request and request_tenant[w.request] = request_tenant[i.request])
     then
         problem := 'a request''s condition is on the events of another request of the append';
     end if;
@@ -120,7 +128,6 @@ begin
         from unnest(event_stream, event_tags) e(stream, tags),
             string_to_table(e.tags, e'\x1f') t(tag)
         where old_result[e.stream] = 0
-        group by 1, 2, 3
         union all
         select case when i.tags is null then 4096
             else foldlog.lock_bucket(request_tenant[i.request], split_part(i.tags, e'\x1f', 1)) end,
