@@ -19,6 +19,8 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 pub use builder::AppBuilder;
+#[cfg(feature = "schema")]
+pub(crate) use builder::{Registration, Starting};
 use tasks::Tasks;
 
 /// What tells a decision the time.

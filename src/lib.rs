@@ -34,6 +34,7 @@
 //! - `eventstore` (default): the `App`, the event store.
 //! - `projections` (default): views and their workers.
 //! - `tokio-postgres`: `Execute::within_tokio`, for transactions of tokio-postgres.
+//! - `schema`: event views, SQL views of stored events by type.
 //! - `embedded`: `Db::from_env` fetches a PostgreSQL where the machine has none.
 
 #[cfg(feature = "eventstore")]
@@ -52,6 +53,8 @@ mod export;
 mod loaded;
 #[cfg(feature = "eventstore")]
 mod pending;
+#[cfg(feature = "schema")]
+pub mod schema;
 
 // Names and events.
 pub use foldlog_core::{

@@ -8,6 +8,7 @@ mod boundaries;
 mod cancellation;
 mod commands;
 mod conflicts;
+mod event_views;
 mod export;
 mod futures;
 mod lifecycle;

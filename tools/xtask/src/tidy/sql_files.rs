@@ -4,7 +4,7 @@ use super::Finding;
 use super::tree::{File, Tree};
 
 /// Where statements live. Migrations are history: they are not rewritten for their looks.
-const FOLDERS: [&str; 3] = ["pg/sql/", "eventstore/sql/", "projections/sql/"];
+const FOLDERS: [&str; 4] = ["pg/sql/", "eventstore/sql/", "projections/sql/", "sql/"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     tree.files()

@@ -1,0 +1,185 @@
+//! Columns of an event view: what the JSON Schema says of a payload, in types of PostgreSQL.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::name::{Names, snake};
+
+/// A schema that refers to itself is followed so far.
+const DEPTH_MAX: usize = 16;
+
+/// A column with a part of the payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Column {
+    pub(super) name: String,
+    /// The property; none for the payload itself.
+    pub(super) property: Option<String>,
+    pub(super) kind: Kind,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Bigint,
+    Numeric,
+    Double,
+    Boolean,
+    Uuid,
+    Timestamp,
+    Date,
+    Json,
+}
+
+/// The schema of one type's payload, within that of all events of its category in serde's default
+/// form. None for a type without a payload, and for one that the schema does not know.
+pub(super) fn payload<'s>(root: &'s Value, kind: &str) -> Option<&'s Value> {
+    fn within<'s>(root: &'s Value, at: &'s Value, kind: &str, depth: usize) -> Option<&'s Value> {
+        if depth > DEPTH_MAX {
+            return None;
+        }
+        let at = resolved(root, at);
+        let own = at.get("properties").and_then(|properties| properties.get(kind));
+        own.or_else(|| branches(at).find_map(|branch| within(root, branch, kind, depth + 1)))
+    }
+    within(root, root, kind, 0)
+}
+
+/// The columns of a payload, by the names of its properties; `taken` holds the names of the columns
+/// that every event view has.
+pub(super) fn columns(root: &Value, payload: Option<&Value>, taken: &mut Names) -> Vec<Column> {
+    let Some(payload) = payload else { return Vec::new() };
+    let mut properties = BTreeMap::new();
+    if !collect(root, payload, &mut properties, 0) || properties.is_empty() {
+        let kind = kind_of(root, payload, 0);
+        return kind
+            .map(|kind| Column { name: taken.give("value", "value"), property: None, kind })
+            .into_iter()
+            .collect();
+    }
+    // PostgreSQL holds no NUL: nor does a stored event.
+    let properties = properties.into_iter().filter(|(property, _)| !property.contains('\0'));
+    let column = |(property, kind): (&str, Kind)| {
+        let mut wanted = snake(property);
+        if taken.is_given(&wanted) {
+            wanted.insert_str(0, "payload_");
+        }
+        let name = taken.give(&wanted, property);
+        Column { name, property: Some(property.to_owned()), kind }
+    };
+    properties.map(column).collect()
+}
+
+/// The properties of an object, or of each of several objects. False if it may be anything else.
+fn collect<'s>(
+    root: &'s Value,
+    schema: &'s Value,
+    found: &mut BTreeMap<&'s str, Kind>,
+    depth: usize,
+) -> bool {
+    let schema = resolved(root, schema);
+    let mut is_object = false;
+    if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
+        is_object = true;
+        for (name, property) in properties {
+            // One that is always null says nothing of its type.
+            let kind = kind_of(root, property, 0).unwrap_or(Kind::Json);
+            found
+                .entry(name)
+                .and_modify(|known| *known = if *known == kind { kind } else { Kind::Json })
+                .or_insert(kind);
+        }
+    }
+    for branch in branches(schema) {
+        if depth > DEPTH_MAX || !collect(root, branch, found, depth + 1) {
+            return false;
+        }
+        is_object = true;
+    }
+    is_object
+}
+
+/// What a value is; none if it is always null.
+fn kind_of(root: &Value, schema: &Value, depth: usize) -> Option<Kind> {
+    let schema = resolved(root, schema);
+    let Some(object) = schema.as_object() else { return Some(Kind::Json) };
+    if depth > DEPTH_MAX {
+        return Some(Kind::Json);
+    }
+    let types: Vec<&str> = match object.get("type") {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
+        _ if object.contains_key("enum") || object.contains_key("const") => {
+            return constant(object);
+        }
+        _ => {
+            let kinds = branches(schema).map(|branch| kind_of(root, branch, depth + 1));
+            let kinds: Vec<Kind> = kinds.flatten().collect();
+            let is_nothing = kinds.is_empty() && branches(schema).next().is_some();
+            return if is_nothing { None } else { Some(joined(&kinds)) };
+        }
+    };
+    let format = object.get("format").and_then(Value::as_str).unwrap_or_default();
+    let kinds = types.iter().filter(|&&name| name != "null").map(|name| scalar(name, format));
+    let kinds: Vec<Kind> = kinds.collect();
+    (!kinds.is_empty()).then(|| joined(&kinds))
+}
+
+fn constant(object: &Map<String, Value>) -> Option<Kind> {
+    let several = object.get("enum").and_then(Value::as_array);
+    let values = several.into_iter().flatten().chain(object.get("const"));
+    let kinds: Vec<Kind> = values
+        .filter(|value| !value.is_null())
+        .map(|value| if value.is_string() { Kind::Text } else { Kind::Json })
+        .collect();
+    (!kinds.is_empty()).then(|| joined(&kinds))
+}
+
+fn scalar(name: &str, format: &str) -> Kind {
+    match (name, format) {
+        ("string", "uuid") => Kind::Uuid,
+        ("string", "date-time") => Kind::Timestamp,
+        ("string", "date") => Kind::Date,
+        ("string", _) => Kind::Text,
+        (
+            "integer",
+            "int8" | "int16" | "int32" | "int64" | "int" | "uint8" | "uint16" | "uint32",
+        ) => Kind::Bigint,
+        // An integer without a format, or of more than 63 bits.
+        ("integer", _) => Kind::Numeric,
+        ("number", _) => Kind::Double,
+        ("boolean", _) => Kind::Boolean,
+        _ => Kind::Json,
+    }
+}
+
+/// What may be one of several.
+fn joined(kinds: &[Kind]) -> Kind {
+    match kinds {
+        [] => Kind::Json,
+        [first, rest @ ..] if rest.iter().all(|kind| kind == first) => *first,
+        // A number or a text, say: the text of either.
+        _ if !kinds.contains(&Kind::Json) => Kind::Text,
+        _ => Kind::Json,
+    }
+}
+
+/// Schemas of which one or all hold.
+fn branches(schema: &Value) -> impl Iterator<Item = &Value> {
+    ["oneOf", "anyOf", "allOf"]
+        .iter()
+        .filter_map(|key| schema.get(key).and_then(Value::as_array))
+        .flatten()
+}
+
+fn resolved<'s>(root: &'s Value, mut schema: &'s Value) -> &'s Value {
+    for _ in 0..DEPTH_MAX {
+        let Some(target) = schema.get("$ref").and_then(Value::as_str) else { break };
+        let Some(found) = target.strip_prefix('#').and_then(|path| root.pointer(path)) else {
+            break;
+        };
+        schema = found;
+    }
+    schema
+}
