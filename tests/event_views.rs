@@ -271,7 +271,7 @@ async fn an_event_of_another_shape_shows_nothing_in_the_column_and_hides_no_othe
         );
         let shown = own(row.clone());
         assert!(
-            shown.as_object().unwrap().values().all(|value| value.is_null()),
+            shown.as_object().unwrap().values().all(serde_json::Value::is_null),
             "{payload}: {shown}"
         );
     }

@@ -28,26 +28,10 @@ fn part(folder: &Path) -> PathBuf {
     path
 }
 
-/// The example, built as the tests are: cargo builds it with them only as a test of itself.
+/// cargo builds it with the tests only as a test of itself.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo
-            .args(["build", "--quiet", "--locked", "--all-features", "--example", "retail"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
-        // What cargo told this test of its package is not what it would tell build scripts: those
-        // that look at it would run again, and everything above them would be compiled again.
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("CARGO_MANIFEST_") || text.starts_with("CARGO_PKG_") {
-                cargo.env_remove(name);
-            }
-        }
-        assert!(cargo.status().unwrap().success());
-        let test = std::env::current_exe().unwrap();
-        test.parent().unwrap().parent().unwrap().join("examples/retail")
-    })
+    PROGRAM.get_or_init(|| crate::examples::built("retail"))
 }
 
 fn retail(database: &TestDatabase, input: &Path) -> Command {
