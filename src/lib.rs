@@ -41,6 +41,8 @@
 mod app;
 #[cfg(feature = "eventstore")]
 mod append;
+#[cfg(doctest)]
+mod chapters;
 #[cfg(feature = "eventstore")]
 mod boundary;
 #[cfg(feature = "eventstore")]

@@ -4,6 +4,7 @@
 
 mod appends;
 mod bank;
+mod book;
 mod boundaries;
 mod cancellation;
 mod commands;

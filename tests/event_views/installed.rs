@@ -163,3 +163,29 @@ async fn a_dropped_installation_is_done_or_not_done() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_role_that_may_not_change_the_schema_starts_while_there_is_nothing_to_change() {
+    let database = database().await;
+    App::builder(database.db()).event_views(views()).start().await.unwrap();
+    let role = format!("program_{}", uuid::Uuid::new_v4().simple());
+    let grants = format!(
+        "create role {role}; grant usage on schema foldlog to {role};
+        grant execute on all functions in schema foldlog to {role};
+        grant select on foldlog.migration, foldlog.store, foldlog.category, foldlog.event_type,
+            foldlog.projection, foldlog.checkpoint to {role}"
+    );
+    run(&database, &grants).await;
+    let sign = if database.url().contains('?') { '&' } else { '?' };
+    let url = format!("{}{sign}options=-c%20role%3D{role}", database.url());
+    let db = Db::connect(&url).await.unwrap();
+    let who: String =
+        sqlx::query_scalar("select current_user::text").fetch_one(db.pool()).await.unwrap();
+    assert_eq!(who, role);
+    let app = App::builder(db.clone()).event_views(views()).start().await.unwrap();
+    let more = views().event("a", "One", &Value::Null).install(&db).await.unwrap_err();
+    assert_eq!(more.kind(), ErrorKind::Setup, "{more}");
+    app.shutdown().await.unwrap();
+    db.close().await;
+    run(&database, &format!("drop owned by {role}; drop role {role}")).await;
+}
