@@ -49,7 +49,9 @@ pub(super) fn payload<'s>(root: &'s Value, kind: &str) -> Option<&'s Value> {
 /// The columns of a payload, by the names of its properties; `taken` holds the names of the columns
 /// that every event view has.
 pub(super) fn columns(root: &Value, payload: Option<&Value>, taken: &mut Names) -> Vec<Column> {
-    let Some(payload) = payload else { return Vec::new() };
+    let Some(payload) = payload.filter(|payload| !is_empty(root, payload)) else {
+        return Vec::new();
+    };
     let mut properties = BTreeMap::new();
     if !collect(root, payload, &mut properties, 0) || properties.is_empty() {
         let kind = kind_of(root, payload, 0);
@@ -60,15 +62,26 @@ pub(super) fn columns(root: &Value, payload: Option<&Value>, taken: &mut Names) 
     }
     // PostgreSQL holds no NUL: nor does a stored event.
     let properties = properties.into_iter().filter(|(property, _)| !property.contains('\0'));
+    let fixed = taken.clone();
     let column = |(property, kind): (&str, Kind)| {
         let mut wanted = snake(property);
-        if taken.is_given(&wanted) {
+        if fixed.is_given(&wanted) {
             wanted.insert_str(0, "payload_");
         }
         let name = taken.give(&wanted, property);
         Column { name, property: Some(property.to_owned()), kind }
     };
     properties.map(column).collect()
+}
+
+/// Whether it is an object without properties, and not one of any properties either.
+fn is_empty(root: &Value, schema: &Value) -> bool {
+    let schema = resolved(root, schema);
+    let any = schema.get("additionalProperties").is_some_and(|any| any != &Value::Bool(false));
+    schema.get("type").is_some_and(|name| name == "object")
+        && !any
+        && schema.get("properties").is_none()
+        && branches(schema).next().is_none()
 }
 
 /// The properties of an object, or of each of several objects. False if it may be anything else.
@@ -182,4 +195,86 @@ fn resolved<'s>(root: &'s Value, mut schema: &'s Value) -> &'s Value {
         schema = found;
     }
     schema
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn kinds(payload: &Value) -> Vec<(String, Kind)> {
+        let columns = columns(payload, Some(payload), &mut Names::default());
+        columns.into_iter().map(|column| (column.name, column.kind)).collect()
+    }
+
+    #[test]
+    fn a_value_is_a_column_of_its_type() {
+        for (schema, kind) in [
+            (json!({"type": "integer", "format": "uint8"}), Kind::Bigint),
+            (json!({"type": "integer", "format": "uint"}), Kind::Numeric),
+            (json!({"type": ["number", "null"]}), Kind::Double),
+            (json!({"type": ["string", "number"]}), Kind::Text),
+            (json!({"enum": ["a", "b", null]}), Kind::Text),
+            (json!({"const": 5}), Kind::Json),
+            (
+                json!({"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}]}),
+                Kind::Date,
+            ),
+            (json!({"oneOf": [{"const": "a"}, {"type": "string"}]}), Kind::Text),
+            (json!({"allOf": [{"type": "boolean"}]}), Kind::Boolean),
+            (json!({"type": "array"}), Kind::Json),
+            (json!({"type": "object", "additionalProperties": {"type": "string"}}), Kind::Json),
+            (json!({"$ref": "#/nowhere"}), Kind::Json),
+            (json!({"$ref": "#"}), Kind::Json),
+            (json!({"anyOf": [{"$ref": "#"}]}), Kind::Json),
+            (json!(true), Kind::Json),
+        ] {
+            assert_eq!(kinds(&schema), [("value".to_owned(), kind)], "{schema}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_every_view_has_is_told_from_one_that_two_properties_have() {
+        let mut taken = Names::default();
+        taken.give("version", "version");
+        let property = json!({"type": "string"});
+        let schema = json!({"properties": {"ownerName": property, "owner_name": property, "version": property}});
+        let columns = columns(&schema, Some(&schema), &mut taken);
+        let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
+        let [first, second, version] = names[..] else { panic!("{names:?}") };
+        assert_eq!((first, version), ("owner_name", "payload_version"));
+        assert!(second.starts_with("owner_name_") && second.len() == 19, "{second}");
+    }
+
+    #[test]
+    fn what_holds_nothing_has_no_column() {
+        for schema in [
+            json!({"type": "object"}),
+            json!({"type": "object", "additionalProperties": false}),
+            json!({"type": "null"}),
+            json!({"anyOf": [{"type": "null"}]}),
+        ] {
+            assert_eq!(kinds(&schema), [], "{schema}");
+        }
+    }
+
+    #[test]
+    fn parts_of_an_object_are_columns_together() {
+        let text = json!({"type": "string"});
+        let flat = json!({
+            "type": "object", "properties": {"a": text},
+            "allOf": [{"properties": {"b": {"type": "boolean"}}}],
+            "oneOf": [{"properties": {"c": text}}, {"properties": {"c": {"type": "boolean"}}}],
+        });
+        let named = |names: &[(&str, Kind)]| -> Vec<(String, Kind)> {
+            names.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect()
+        };
+        let expected = [("a", Kind::Text), ("b", Kind::Boolean), ("c", Kind::Json)];
+        assert_eq!(kinds(&flat), named(&expected));
+        // An object or a text is a value.
+        let mixed = json!({"oneOf": [{"properties": {"c": text}}, text]});
+        assert_eq!(kinds(&mixed), named(&[("value", Kind::Json)]));
+    }
 }

@@ -39,7 +39,7 @@ pub(super) fn snake(name: &str) -> String {
 }
 
 /// Names that were given out.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Names(HashSet<String>);
 
 impl Names {
