@@ -41,10 +41,10 @@
 mod app;
 #[cfg(feature = "eventstore")]
 mod append;
-#[cfg(doctest)]
-mod chapters;
 #[cfg(feature = "eventstore")]
 mod boundary;
+#[cfg(doctest)]
+mod chapters;
 #[cfg(feature = "eventstore")]
 mod decide;
 #[cfg(feature = "eventstore")]

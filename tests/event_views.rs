@@ -221,7 +221,8 @@ async fn columns_have_the_types_of_the_schema() {
 async fn store(app: &App, kind: &'static str, payload: &str) {
     let name = StreamName::parse(&Tenant::default(), "old-1").unwrap();
     let payload = serde_json::value::RawValue::from_string(payload.to_owned()).unwrap();
-    let event = StreamEvents::raw(name, Expected::Any, vec![Encoded { kind, payload }]);
+    let event =
+        StreamEvents::raw(name, Expected::Any, vec![Encoded { kind, payload, tags: Vec::new() }]);
     app.store().append(&Request::new([event]).unwrap()).await.unwrap();
 }
 
