@@ -60,7 +60,7 @@ impl Shop {
     }
 
     fn add(&self, cart: &str, count: u32) -> RequestBuilder {
-        let item = json!({"sku": "tea", "count": count, "cents": 450});
+        let item = json!({"sku": "tea", "count": count});
         self.client.post(format!("{}/{cart}/items", self.at)).json(&item)
     }
 
@@ -166,6 +166,8 @@ async fn a_command_that_the_cart_does_not_allow_is_told_why() {
     let empty = refused(shop.check_out("7").header("if-match", "\"0\""), 422).await;
     assert_eq!(empty.body["detail"], "there is nothing in the cart");
     refused(shop.add("7", 101), 422).await;
+    refused(shop.add("7", 1).body(r#"{"sku":"cow","count":1}"#), 422).await;
+    refused(shop.add("7", 0), 400).await;
     refused(shop.add("7", 1).body("tea"), 400).await;
     refused(shop.add(&"7".repeat(300), 1), 400).await;
 }

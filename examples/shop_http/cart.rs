@@ -1,5 +1,7 @@
 //! A cart: things are put in, until it is checked out.
 
+use std::num::NonZeroU32;
+
 use foldlog::prelude::*;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -7,13 +9,27 @@ use uuid::Uuid;
 /// The most things in a cart.
 const COUNT_MAX: u32 = 100;
 
+/// What a thing costs today, in cents.
+fn price(sku: &str) -> Option<i64> {
+    match sku {
+        "tea" => Some(450),
+        "pot" => Some(2_900),
+        _ => None,
+    }
+}
+
 #[derive(Key, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CartId(pub String);
 
 #[derive(Event, Serialize, Deserialize)]
 #[event(category = "cart", id = CartId)]
 pub enum CartEvent {
-    Added { sku: String, count: u32, cents: i64 },
+    /// With what it cost on that day.
+    Added {
+        sku: String,
+        count: u32,
+        cents: i64,
+    },
     CheckedOut,
 }
 
@@ -27,8 +43,7 @@ pub struct Asked<C> {
 #[derive(Deserialize)]
 pub struct Add {
     pub sku: String,
-    pub count: u32,
-    pub cents: i64,
+    pub count: NonZeroU32,
 }
 
 pub struct CheckOut;
@@ -49,6 +64,8 @@ pub enum Refused {
     Empty,
     #[error("a cart holds {COUNT_MAX} things at most")]
     Full,
+    #[error("there is no such thing in the shop")]
+    Unknown,
 }
 
 #[derive(Default, Aggregate)]
@@ -78,16 +95,17 @@ impl Handles<Asked<Add>> for Cart {
     type Reply = Sum;
 
     fn decide(&self, asked: &Asked<Add>, _: &Context<Self>) -> Decided<Self, Asked<Add>> {
-        let Asked { command: Add { sku, count, cents }, request } = asked;
+        let Asked { command: Add { sku, count }, request } = asked;
         if self.is_checked_out {
             return Err(Refused::CheckedOut);
         }
-        let total = self.count.saturating_add(*count);
+        let (count, total) = (count.get(), self.count.saturating_add(count.get()));
         if total > COUNT_MAX {
             return Err(Refused::Full);
         }
+        let cents = price(sku).ok_or(Refused::Unknown)? * i64::from(count);
         let sum = Sum { request: *request, count: total, cents: self.cents + cents };
-        Ok((CartEvent::Added { sku: sku.clone(), count: *count, cents: *cents }, sum).into())
+        Ok((CartEvent::Added { sku: sku.clone(), count, cents }, sum).into())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Carts of a shop over HTTP: `cargo run --example shop_http`, then
 //!
 //! ```sh
-//! curl -i localhost:3000/carts/7/items -d '{"sku":"tea","count":2,"cents":450}' -H 'idempotency-key: "a"'
+//! curl -i localhost:3000/carts/7/items -d '{"sku":"tea","count":2}' -H 'idempotency-key: "a"'
 //! curl -i localhost:3000/carts/7 -H 'foldlog-token: f1.…'      # waits for what the answer above did
 //! curl -i -X POST localhost:3000/carts/7/checkout -H 'if-match: "1"'
 //! ```
