@@ -61,6 +61,17 @@ impl EventViews {
             .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
             .collect::<Result<HashMap<String, String>, sqlx::Error>>()
             .map_err(|e| database(what, e))?;
+        if let Some(view) = views
+            .iter()
+            .find(|view| standing.get(&view.name).is_some_and(|comment| !sql::is_ours(comment)))
+        {
+            let text = format!(
+                "{}.{} is a view that foldlog did not make: name another schema for event views, \
+                 or rename it",
+                self.schema, view.name
+            );
+            return Err(Error::new(ErrorKind::Setup, text));
+        }
         let is_outdated = |view: &&View| {
             let comment = sql::comment(&self.schema, &self.readers, view);
             standing.get(&view.name) != Some(&comment)

@@ -65,9 +65,13 @@ pub(super) fn statements(schema: &str, readers: &[String], views: &[View]) -> St
     if !readers.is_empty() {
         let readers = readers.join(", ");
         text.push_str(&format!("grant usage on schema {quoted} to {readers};\n"));
-        text.push_str(&format!(
-            "grant execute on all functions in schema {quoted} to {readers};\n"
-        ));
+        // The schema may hold other functions, of yours.
+        for line in
+            casts.lines().filter_map(|line| line.strip_prefix("create or replace function "))
+        {
+            let cast = line.split(" returns ").next().unwrap_or(line);
+            text.push_str(&format!("grant execute on function {cast} to {readers};\n"));
+        }
         for view in views {
             text.push_str(&format!(
                 "grant select on {quoted}.{} to {readers};\n",
@@ -84,6 +88,11 @@ pub(super) fn comment(schema: &str, readers: &[String], view: &View) -> String {
     let whole = format!("{casts}{readers:?}{}", definition(schema, view));
     let mark = Uuid::new_v5(&Uuid::NAMESPACE_OID, whole.as_bytes()).simple();
     format!("Events of type {} of category {} (foldlog {mark})", view.kind, view.category)
+}
+
+/// Whether a view with this comment was made from here.
+pub(super) fn is_ours(comment: &str) -> bool {
+    comment.contains(" (foldlog ")
 }
 
 fn statement(schema: &str, readers: &[String], view: &View) -> String {

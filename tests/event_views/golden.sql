@@ -231,7 +231,14 @@ where c.name = 'client' and t.name = 'Closed';
 comment on view "foldlog_views"."client_closed" is 'Events of type Closed of category client
 
 grant usage on schema "foldlog_views" to "reporting";
-grant execute on all functions in schema "foldlog_views" to "reporting";
+grant execute on function "foldlog_views".as_bigint(text) to "reporting";
+grant execute on function "foldlog_views".as_numeric(text) to "reporting";
+grant execute on function "foldlog_views".as_double(text) to "reporting";
+grant execute on function "foldlog_views".as_boolean(text) to "reporting";
+grant execute on function "foldlog_views".as_uuid(text) to "reporting";
+grant execute on function "foldlog_views".as_date(text) to "reporting";
+grant execute on function "foldlog_views".as_timestamp(text) to "reporting";
+grant execute on function "foldlog_views".as_json(json) to "reporting";
 grant select on "foldlog_views"."client_registered" to "reporting";
 grant select on "foldlog_views"."client_moved" to "reporting";
 grant select on "foldlog_views"."client_renamed" to "reporting";

@@ -79,6 +79,17 @@ async fn a_view_that_something_stands_on_is_not_taken_from_under_it() {
 }
 
 #[tokio::test]
+async fn a_view_of_somebody_else_is_left_to_him() {
+    let database = database().await;
+    run(&database, "create schema mine; create view mine.a_one as select 7 as x").await;
+    let views = EventViews::new().in_schema("mine").event("a", "One", &integer("x"));
+    let error = views.install(&database.db()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Setup);
+    assert!(error.to_string().starts_with("mine.a_one is a view that foldlog did not make"));
+    run(&database, "select 1 / (x - 6) from mine.a_one").await;
+}
+
+#[tokio::test]
 async fn a_reader_sees_the_events_of_the_views_and_nothing_else() {
     let database = database().await;
     let app = App::builder(database.db()).start().await.unwrap();
