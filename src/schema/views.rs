@@ -112,8 +112,8 @@ impl EventViews {
     }
 
     /// The text that makes the views, to be run by psql or a migration of yours: in one transaction,
-    /// as often as you like. A view of that name is made anew, whoever made it, and keeps no grants but those
-    /// of [`readable_by`](Self::readable_by) and of the schema's default privileges.
+    /// as often as you like. A view of that name is made anew, whoever made it, and keeps no grants
+    /// but those of [`readable_by`](Self::readable_by) and of the schema's default privileges.
     ///
     /// # Errors
     ///
