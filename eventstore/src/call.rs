@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::append::{AppendError, Appended, StreamAppended};
+use crate::boundary::Condition;
 use crate::request::Request;
 use crate::store::EventStore;
 
@@ -62,7 +63,7 @@ impl<'a> Columns<'a> {
             tags.resize(before, None);
             tags.extend(request.tags.iter().map(Option::as_deref));
         }
-        for item in request.condition.iter().flat_map(|condition| condition.items()) {
+        for item in request.condition.iter().flat_map(Condition::items) {
             self.item_requests.push(number);
             self.item_types.push(item.types);
             self.item_tags.push(item.tags);

@@ -78,7 +78,7 @@ pub(super) async fn run<B: Boundary>(
             return Err(target.explained(error, &condition, &mut via).await?);
         };
         tracing::debug!(%error, attempts, "a command is decided again");
-        known.go_on_from(condition);
+        known.go_on_from(&condition);
         tokio::time::sleep(pause).await;
     }
 }
@@ -135,7 +135,7 @@ impl<M: Models> Known<M> {
 
     /// Before the models are read again: on top of what they know, if that was settled. If not, an
     /// event may come to light between those that they have taken in.
-    fn go_on_from(&mut self, condition: Condition) {
+    fn go_on_from(&mut self, condition: &Condition) {
         if condition.is_settled() {
             self.settled = condition.settled();
         } else {
