@@ -23,6 +23,8 @@ Names:
   append-one    a single caller; limit: the same rows by one prepared statement per commit
   append-hot    all callers on one stream, at whatever version it is
   append-busy   all callers while a user's transaction holds one of the streams; limit: without it
+  append-condition
+                three tags and a condition with each append; limit: the append of the same run
   command       load 10 events, decide, append; limit: the append of the same run
   read          all events, decoded and raw; limit: COPY of the same rows
   project       a balance per account over stored events; limit: one insert from a group by

@@ -3,6 +3,7 @@
 mod append;
 mod busy;
 mod command;
+mod condition;
 mod hot;
 mod live;
 mod project;
@@ -19,6 +20,7 @@ pub enum Bench {
     AppendOne,
     AppendHot,
     AppendBusy,
+    AppendCondition,
     Command,
     Read,
     Project,
@@ -27,11 +29,12 @@ pub enum Bench {
 }
 
 impl Bench {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Append,
         Self::AppendOne,
         Self::AppendHot,
         Self::AppendBusy,
+        Self::AppendCondition,
         Self::Command,
         Self::Read,
         Self::Project,
@@ -45,6 +48,7 @@ impl Bench {
             Self::AppendOne => "append-one",
             Self::AppendHot => "append-hot",
             Self::AppendBusy => "append-busy",
+            Self::AppendCondition => "append-condition",
             Self::Command => "command",
             Self::Read => "read",
             Self::Project => "project",
@@ -67,6 +71,7 @@ impl Bench {
             Self::AppendOne => append::one(run).await,
             Self::AppendHot => hot::measure(run).await,
             Self::AppendBusy => busy::measure(run).await,
+            Self::AppendCondition => condition::measure(run).await,
             Self::Command => command::measure(run).await,
             Self::Read => read::measure(run).await,
             Self::Project => project::measure(run).await,
