@@ -29,6 +29,15 @@ pub enum ErrorKind {
     IdReused,
     /// A stored event can't be read by this program: deploy one that knows its type.
     Decode,
+    /// The stream was archived: unarchive it to append to it.
+    Archived,
+    /// The stream was tombstoned: it is closed for ever.
+    Tombstoned,
+    /// Events are asked for that were cut off or dropped: begin behind the cut.
+    Truncated,
+    /// Whether an append is a repeat can't be told any more, for the events that would tell were dropped:
+    /// look at what the stream holds. A request with an id is told apart for ever.
+    Expired,
     /// A lock was not to be had in time: try later, or look for the transaction that holds it.
     Busy,
     /// The transaction was aborted for a reason that is gone when it is run again: a serialization

@@ -103,7 +103,11 @@ impl AppendError {
             // done, and would then have been recognised.
             Self::ConditionFailed { .. } => true,
             Self::Busy { .. } | Self::BoundaryBusy { .. } => false,
-            Self::Store(error) => matches!(error.kind(), ErrorKind::IdReused | ErrorKind::Invalid),
+            // An archived stream may be opened again.
+            Self::Store(error) => matches!(
+                error.kind(),
+                ErrorKind::IdReused | ErrorKind::Invalid | ErrorKind::Tombstoned
+            ),
         }
     }
 
@@ -121,8 +125,8 @@ impl EventStore {
     ///
     /// # Errors
     ///
-    /// [`AppendError`]; `Store` with [`ErrorKind::IdReused`] if the id stands for other content, and
-    /// with [`ErrorKind::Unavailable`] if nobody knows whether it was made: the same request may be
+    /// [`AppendError`]; `Store` with [`ErrorKind::IdReused`] if the id stands for other content, with
+    /// [`ErrorKind::Archived`] or [`ErrorKind::Tombstoned`] if a stream was closed, and with [`ErrorKind::Unavailable`] if nobody knows whether it was made: the same request may be
     /// appended again. [`ErrorKind::Internal`] vouches for nothing. Every other error means that this
     /// call has not made it, and won't; an earlier call of which nobody knows still may.
     pub async fn append(&self, request: &Request) -> Result<Appended, AppendError> {

@@ -1,11 +1,12 @@
 //! One call of the append function: its arguments, for either driver, and what its rows say.
 
-use foldlog_core::{Error, ErrorKind, Expected, Position};
+use foldlog_core::{Error, ErrorKind, Expected, Position, StreamName};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::append::{AppendError, Appended, StreamAppended};
 use crate::boundary::Condition;
+use crate::mark::Marks;
 use crate::request::Request;
 use crate::store::EventStore;
 
@@ -133,6 +134,8 @@ impl EventStore {
                     let position = Position::new(number(row.first_position.unwrap_or_default()));
                     return Outcome::Refused(AppendError::ConditionFailed { position });
                 }
+                5 => return Outcome::Refused(closed(request, rows).into()),
+                7 => return Outcome::Refused(expired(&part.name).into()),
                 _ => return Outcome::Refused(conflict(request, rows)),
             }
             streams.push(StreamAppended {
@@ -177,6 +180,29 @@ fn conflict(request: &Request, rows: &[Answer]) -> AppendError {
             "the append function answered a conflict that none of the versions shows",
         )),
     }
+}
+
+fn closed(request: &Request, rows: &[Answer]) -> Error {
+    let marked = request.streams.iter().zip(rows).find_map(|(part, row)| {
+        let marks = row.reply.as_deref()?;
+        Some(Marks::parse(marks).map_or_else(|error| error, |marks| marks.refusal(&part.name)))
+    });
+    marked.unwrap_or_else(|| {
+        Error::new(
+            ErrorKind::Internal,
+            "the append function answered that a stream is closed, of none",
+        )
+    })
+}
+
+fn expired(stream: &StreamName) -> Error {
+    Error::new(
+        ErrorKind::Expired,
+        format!(
+            "stream {stream} is not at the expected version, and whether this append was made before \
+             can't be told: the events that it would have made were dropped with their segment"
+        ),
+    )
 }
 
 fn id_reused(request: &Request) -> Error {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::append::{AppendError, Appended, refused};
 use crate::call::{Answer, Columns, number};
+use crate::mark::Marks;
 use crate::read::{PAGE_BYTES_MAX, StreamPage, signed, since_epoch};
 use crate::request::Request;
 use crate::since::Since;
@@ -147,8 +148,13 @@ impl EventStore {
         let Some(first) = rows.first() else {
             return Err(Error::new(ErrorKind::Internal, "a read answered without its first row"));
         };
-        let end = || Ok((first.try_get(1)?, first.try_get(2)?));
-        let (version, position): (i64, i64) = end().map_err(|e| driver(what(), e))?;
+        let end = || Ok((first.try_get(1)?, first.try_get(2)?, first.try_get("marks")?));
+        let (version, position, marks): (i64, i64, Option<Json<Marks>>) =
+            end().map_err(|e| driver(what(), e))?;
+        let cut = match marks {
+            Some(Json(marks)) => marks.for_readers(stream)?,
+            None => None,
+        };
         let mut events = Vec::with_capacity(rows.len());
         for row in &rows {
             let Some(event) = EventRow::read(row).map_err(|e| driver(what(), e))? else { break };
@@ -160,6 +166,7 @@ impl EventStore {
             position: Position::new(number(position)),
             more: events.last().is_some_and(|last: &RawEvent| last.version < version),
             events,
+            cut,
         })
     }
 

@@ -16,8 +16,10 @@ mod events;
 mod group;
 mod limits;
 mod list;
+mod mark;
 mod read;
 mod request;
+mod retention;
 mod since;
 mod source;
 mod store;
@@ -29,13 +31,16 @@ pub use boundary::Condition;
 #[cfg(feature = "tokio-postgres")]
 pub use client::TokioClient;
 pub use events::{Events, TypedEvents};
+pub use foldlog_pg::segment::{Segment, SegmentState};
 pub use limits::{
     APPEND_BYTES_MAX, APPEND_EVENTS_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX, EVENT_TAGS_MAX,
     METADATA_BYTES_MAX,
 };
 pub use list::{Category, EventKind, StreamInfo, StreamList, StreamState, StreamsPage};
+pub use mark::{Cut, Mark, MarkKind, Marking, MarkingIn, REASON_BYTES_MAX};
 pub use read::StreamPage;
 pub use request::{IntoEvents, Request, StreamEvents, any, exists, no_stream};
+pub use retention::{Retention, Retired};
 pub use since::{EventHeader, Since};
 pub use store::{EventStore, Receipt};
 pub use subscription::Subscription;
@@ -55,6 +60,11 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("stream_list", include_str!("../sql/stream_list.sql")),
     ("category_list", include_str!("../sql/category_list.sql")),
     ("streams_read", include_str!("../sql/streams_read.sql")),
+    ("retention_begin", include_str!("../sql/retention_begin.sql")),
+    ("retention_streams", include_str!("../sql/retention_streams.sql")),
+    ("retention_next", include_str!("../sql/retention_next.sql")),
+    ("stream_mark", include_str!("../sql/stream_mark.sql")),
+    ("mark_list", include_str!("../sql/mark_list.sql")),
     ("stream_touch", include_str!("../sql/stream_touch.sql")),
     ("query_read", include_str!("../sql/query_read.sql")),
     ("tag_holder", include_str!("../sql/tag_holder.sql")),

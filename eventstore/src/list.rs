@@ -8,6 +8,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use crate::call::number;
+use crate::mark::Mark;
 use crate::read::since_epoch;
 use crate::store::EventStore;
 
@@ -22,7 +23,7 @@ pub struct StreamInfo {
     pub name: StreamName,
     /// The version: that of its last event.
     pub version: u64,
-    /// The position of its first event.
+    /// The position of its first event, of those that were not cut off.
     pub first: Position,
     /// The position of its last event.
     pub last: Position,
@@ -30,6 +31,10 @@ pub struct StreamInfo {
     pub slice: u16,
     /// What may be done with it.
     pub state: StreamState,
+    /// The version of the first event that readers see: 1 unless it was truncated.
+    pub first_version: u64,
+    /// The last mark it was given: who, when, why.
+    pub mark: Option<Mark>,
     /// When its row was made, by the server's clock: with its first event, or by an append that was
     /// refused before.
     pub created: SystemTime,
@@ -49,6 +54,10 @@ impl StreamInfo {
 pub enum StreamState {
     /// It is read and appended to.
     Open,
+    /// It is read, and appends to it are refused.
+    Archived,
+    /// It is closed for ever.
+    Tombstoned,
     /// Something this program does not know: a newer one has marked the stream.
     Unknown(i16),
 }
@@ -84,6 +93,7 @@ pub struct StreamList {
     prefix: String,
     after: String,
     limit: u32,
+    closed_too: bool,
 }
 
 /// A piece of a list of streams.
@@ -124,6 +134,7 @@ impl EventStore {
             prefix: String::new(),
             after: String::new(),
             limit: PAGE_STREAMS,
+            closed_too: false,
         }
     }
 
@@ -178,6 +189,12 @@ impl StreamList {
         self
     }
 
+    /// Archived and tombstoned ones too, which are left out before.
+    pub fn closed_too(mut self) -> Self {
+        self.closed_too = true;
+        self
+    }
+
     /// At most so many streams in a page; 1,000 unless it is said.
     pub fn limit(mut self, streams: u32) -> Self {
         self.limit = streams;
@@ -207,6 +224,7 @@ impl StreamList {
             .bind(&self.prefix)
             .bind(&self.after)
             .bind(i32::try_from(self.limit).unwrap_or(i32::MAX))
+            .bind(self.closed_too)
             .fetch_all(&mut *conn)
             .await
             .map_err(|e| database(format!("list the streams of category {}", self.category), e))?;
@@ -218,27 +236,28 @@ impl StreamList {
 }
 
 fn info(row: &PgRow, tenant: &Tenant) -> Result<StreamInfo, Error> {
-    type Parts<'r> = (&'r str, i16, i16, i64, Option<i64>, i64, i64);
-    let read = || -> Result<Parts<'_>, sqlx::Error> {
-        Ok((
-            row.try_get(0)?,
-            row.try_get(1)?,
-            row.try_get(2)?,
-            row.try_get(3)?,
-            row.try_get(4)?,
-            row.try_get(5)?,
-            row.try_get(6)?,
-        ))
+    let what = |e| database("read what is known of a stream", e);
+    let name = StreamName::parse(tenant, row.try_get(0).map_err(what)?)?;
+    let read = || {
+        let (slice, state): (i16, i16) = (row.try_get(1)?, row.try_get(2)?);
+        let last: i64 = row.try_get(5)?;
+        let first: Option<i64> = row.try_get(4)?;
+        Ok(StreamInfo {
+            name,
+            version: number(row.try_get(3)?),
+            first: Position::new(number(first.unwrap_or(last))),
+            last: Position::new(number(last)),
+            slice: u16::try_from(slice).unwrap_or(0),
+            state: match state {
+                0 => StreamState::Open,
+                1 => StreamState::Archived,
+                2 => StreamState::Tombstoned,
+                _ => StreamState::Unknown(state),
+            },
+            first_version: number(row.try_get(8)?),
+            mark: Mark::read(row, 7)?,
+            created: since_epoch(row.try_get(6)?),
+        })
     };
-    let (name, slice, state, version, first, last, created_us) =
-        read().map_err(|e| database("read what is known of a stream", e))?;
-    Ok(StreamInfo {
-        name: StreamName::parse(tenant, name)?,
-        version: number(version),
-        first: Position::new(number(first.unwrap_or(last))),
-        last: Position::new(number(last)),
-        slice: u16::try_from(slice).unwrap_or(0),
-        state: if state == 0 { StreamState::Open } else { StreamState::Unknown(state) },
-        created: since_epoch(created_us),
-    })
+    read().map_err(what)
 }

@@ -11,6 +11,7 @@ use sqlx::postgres::PgRow;
 
 use crate::call::number;
 use crate::group::{LOAD_EVENTS_MAX, Short};
+use crate::mark::{Cut, Marks};
 use crate::store::EventStore;
 
 pub(crate) use raw::json;
@@ -31,16 +32,20 @@ pub struct StreamPage {
     pub position: Position,
     /// Whether the page ended at a limit, before the stream does.
     pub more: bool,
+    /// Where the stream begins, if it was truncated: whoever folds it asks whether it
+    /// [continues](Cut::continues).
+    pub cut: Option<Cut>,
 }
 
 impl EventStore {
     /// The events of a stream after a version, at most `limit`, and no more once they have 4 MiB.
+    /// A truncated stream begins at its [cut](StreamPage::cut).
     ///
     /// Dropping the future leaves nothing behind.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// [`ErrorKind::Tombstoned`], with the [`Mark`](crate::Mark), if the stream was; those of the database.
     pub async fn read_stream(
         &self,
         stream: &StreamName,
@@ -70,7 +75,8 @@ impl EventStore {
         after_version: u64,
         limit: u32,
     ) -> Result<StreamPage, Error> {
-        let page = Forward { after_version, after: Position::START, limit, bytes: PAGE_BYTES_MAX };
+        let (after, bytes) = (Position::START, PAGE_BYTES_MAX);
+        let page = Forward { after_version, after, limit, bytes, past_marks: false };
         self.stream_page(conn, stream, page).await
     }
 
@@ -116,8 +122,10 @@ impl EventStore {
             .await
             .map_err(|e| database(format!("read stream {stream} backward"), e))?;
         let (head, events) = self.answer(conn, stream, &rows).await?;
-        let lowest = events.last().map_or(1, |event| event.version);
-        Ok(head.page(events, lowest > 1))
+        let cut = head.cut(stream)?;
+        let first = cut.as_ref().map_or(1, |cut| cut.first_version);
+        let lowest = events.last().map_or(first, |event| event.version);
+        Ok(head.page(events, lowest > first, cut))
     }
 
     async fn stream_page(
@@ -133,12 +141,14 @@ impl EventStore {
             .bind(signed(page.after.get()))
             .bind(i32::try_from(page.limit).unwrap_or(i32::MAX))
             .bind(page.bytes)
+            .bind(page.past_marks)
             .fetch_all(&mut *conn)
             .await
             .map_err(|e| database(format!("read stream {stream}"), e))?;
         let (head, events) = self.answer(conn, stream, &rows).await?;
         let more = events.last().is_some_and(|last| last.version < number(head.version));
-        Ok(head.page(events, more))
+        let cut = if page.past_marks { None } else { head.cut(stream)? };
+        Ok(head.page(events, more, cut))
     }
 
     async fn answer(
@@ -161,12 +171,18 @@ struct Forward {
     after: Position,
     limit: u32,
     bytes: i64,
+    past_marks: bool,
 }
 
 impl Head {
-    fn page(&self, events: Vec<RawEvent>, more: bool) -> StreamPage {
+    fn page(&self, events: Vec<RawEvent>, more: bool, cut: Option<Cut>) -> StreamPage {
         let (version, position) = (number(self.version), Position::new(number(self.position)));
-        StreamPage { events, version, position, more }
+        StreamPage { events, version, position, more, cut }
+    }
+
+    fn cut(&self, stream: &StreamName) -> Result<Option<Cut>, Error> {
+        let Some(marks) = &self.marks else { return Ok(None) };
+        Marks::parse(marks)?.for_readers(stream)
     }
 }
 
@@ -180,8 +196,9 @@ impl StreamTail for EventStore {
         limit: u32,
     ) -> Result<Vec<RawEvent>, Error> {
         let mut conn = self.acquire().await?;
-        // Fewer events than the limit say that the stream ends there: no bound in bytes.
-        let page = Forward { after_version, after, limit, bytes: i64::MAX };
+        // Fewer events than the limit say that the stream ends there: no bound in bytes. Past its marks,
+        // for this is folded behind what the settled order has brought, and that knows no marks.
+        let page = Forward { after_version, after, limit, bytes: i64::MAX, past_marks: true };
         Ok(self.stream_page(&mut conn, stream, page).await?.events)
     }
 }

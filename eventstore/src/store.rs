@@ -6,7 +6,8 @@ use foldlog_core::{
     Error, ErrorKind, Event, EventSet, Position, StoreId, StreamName, Tenant, Token,
 };
 use foldlog_migrations::Set;
-use foldlog_pg::{Db, database, segment, settled};
+use foldlog_pg::segment::{self, SegmentState};
+use foldlog_pg::{Db, database, settled};
 use serde_json::value::RawValue;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres, Row};
@@ -88,7 +89,7 @@ impl EventStore {
     }
 
     /// Keeps the store going until `shutdown`: carries wake-ups to and from other processes, makes
-    /// segments ahead, and appends what concurrent tasks append in groups, on connections of its own.
+    /// segments ahead and freezes full ones, and appends what concurrent tasks append in groups, on connections of its own.
     /// Without it readers poll, an append makes the segment it lacks, and each is a call and a commit
     /// of its own on a connection of the pool.
     ///
@@ -99,22 +100,40 @@ impl EventStore {
         tokio::join!(
             self.0.wake.carry_out(&self.0.db, &shutdown),
             self.0.wake.carry_in(&self.0.db, &shutdown),
-            self.make_segments(&shutdown),
+            // Large, and seldom at work.
+            Box::pin(self.care_for_segments(&shutdown)),
             self.0.group.run(self, &shutdown),
         );
         Ok(())
     }
 
-    async fn make_segments(&self, shutdown: &CancellationToken) {
-        while !shutdown.is_cancelled() {
+    async fn care_for_segments(&self, shutdown: &CancellationToken) {
+        for round in 0_u32.. {
             if let Err(error) = self.ensure_segments().await {
-                tracing::warn!(%error, "no segments could be made ahead; it is tried again");
+                let ahead = self.segments_ahead().await;
+                tracing::warn!(
+                    %error, ahead,
+                    "no segments could be made ahead, and so many are left; it is tried again. An \
+                     append that finds none waits until it is made"
+                );
             }
-            tokio::select! {
-                () = shutdown.cancelled() => {}
-                () = tokio::time::sleep(std::time::Duration::from_secs(10)) => {}
+            // Not worth a warning: what is not frozen now is frozen later, or by the server itself.
+            if round % 6 == 0
+                && let Err(error) = self.freeze_segments().await
+            {
+                tracing::debug!(%error, "no segment could be frozen; it is tried again");
+            }
+            let pause = tokio::time::sleep(std::time::Duration::from_secs(10));
+            if shutdown.run_until_cancelled(pause).await.is_none() {
+                return;
             }
         }
+    }
+
+    /// How many segments are ahead of the current one, if that can be said.
+    async fn segments_ahead(&self) -> Option<usize> {
+        let segments = self.segments().await.ok()?;
+        Some(segments.iter().filter(|segment| segment.state == SegmentState::Ahead).count())
     }
 
     pub(crate) async fn ensure_segments(&self) -> Result<(), Error> {

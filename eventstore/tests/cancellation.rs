@@ -3,6 +3,7 @@
 
 mod appends;
 mod listing;
+mod marks;
 mod reads;
 
 use std::time::Duration;

@@ -115,9 +115,9 @@ async fn a_list_of_one_prefix_looks_at_no_streams_but_its_own() {
     let looked = "select (coalesce(idx_tup_fetch, 0) + seq_tup_read)::bigint
         from pg_stat_xact_user_tables where relid = 'foldlog.stream'::regclass";
     let before = number(&mut tx, looked).await;
-    let list = "select count(*) from foldlog.list_streams_1('', 'note', '07-1', '', 1000)";
+    let list = "select count(*) from foldlog.list_streams_1('', 'note', '07-1', '', 1000, false)";
     assert_eq!(number(&mut tx, list).await, 10);
-    let page = "select count(*) from foldlog.list_streams_1('', 'note', '', 'note-08', 10)";
+    let page = "select count(*) from foldlog.list_streams_1('', 'note', '', 'note-08', 10, false)";
     assert_eq!(number(&mut tx, page).await, 10);
     let looked = number(&mut tx, looked).await - before;
     assert!(looked < 150, "{looked} of 2,000 streams");

@@ -65,7 +65,7 @@ async fn the_settled_order_is_refused_on_a_standby_and_a_stream_is_as_far_as_it_
     assert_eq!(number(&mut session, held).await, 0);
     let seen = "select count(*) from foldlog.event where position > 1";
     assert_eq!(number(&mut session, seen).await, 1, "a plain reader would pass over position 2");
-    let stream = "select version from foldlog.read_stream_1('', 'note-a', 0, 0, 10, 4000000)
+    let stream = "select version from foldlog.read_stream_1('', 'note-a', 0, 0, 10, 4000000, false)
         where event_id is null";
     assert_eq!(number(&mut session, stream).await, 1, "as far as it came, and it says so");
     let append = "select foldlog.bound_1(0)";

@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use crate::support::database;
 
 /// Name, parameters, columns.
-const GOLDEN: [(&str, &str, &str); 17] = [
+const GOLDEN: [(&str, &str, &str); 22] = [
     (
         "all_read",
         "int8 int4 int8 int4 int4 _text _text",
@@ -47,7 +47,7 @@ const GOLDEN: [(&str, &str, &str); 17] = [
     ),
     (
         "stream_read",
-        "text text int8 int8 int4 int8",
+        "text text int8 int8 int4 int8 bool",
         "position:int8 version:int8 tenant:text stream:text event_id:uuid type_id:int4 \
          payload:json metadata:json recorded_us:int8",
     ),
@@ -61,13 +61,15 @@ const GOLDEN: [(&str, &str, &str); 17] = [
         "stream_info",
         "text text",
         "name:text slice:int2 state:int2 version:int8 first_position:int8 last_position:int8 \
-         created_us:int8",
+         created_us:int8 mark:text first_version:int8 first_is_summary:bool reason:text \
+         marked_by:text marked_us:int8",
     ),
     (
         "stream_list",
-        "text text text text int4",
+        "text text text text int4 bool",
         "name:text slice:int2 state:int2 version:int8 first_position:int8 last_position:int8 \
-         created_us:int8",
+         created_us:int8 mark:text first_version:int8 first_is_summary:bool reason:text \
+         marked_by:text marked_us:int8",
     ),
     ("stream_holder", "text text", "pid:int4"),
     ("stream_touch", "text _text", ""),
@@ -75,19 +77,45 @@ const GOLDEN: [(&str, &str, &str); 17] = [
         "streams_read",
         "_text _text _int8 int4 int8",
         "stream:int4 end_version:int8 end_position:int8 position:int8 version:int8 event_id:uuid \
-         type_id:int4 payload:json metadata:json recorded_us:int8",
+         type_id:int4 payload:json metadata:json recorded_us:int8 marks:json",
+    ),
+    (
+        "retention_begin",
+        "int8 bool bool text",
+        "outcome:int2 kept_from:int8 name:text at_position:int8 set_config:text",
+    ),
+    ("retention_streams", "int8 int4 text", "retention_streams_1:int8"),
+    ("retention_next", "", "statement:text ends:bool"),
+    (
+        "stream_mark",
+        "int4 text text text text int8 bool int8",
+        "outcome:int2 version:int8 marks:text",
+    ),
+    (
+        "mark_list",
+        "text text",
+        "mark:text first_version:int8 first_is_summary:bool reason:text marked_by:text \
+         marked_us:int8",
     ),
     ("wake_notify", "text", "pg_notify:void"),
 ];
 
 /// The same of the statements of foldlog-pg that concern the store.
-const GOLDEN_PG: [(&str, &str, &str); 11] = [
+const GOLDEN_PG: [(&str, &str, &str); 14] = [
     ("log_check", "int4", "log_check_1:text"),
     ("migration_history_exists", "", "exists:bool"),
     ("migration_history_read", "", "set_name:text number:int4 name:text checksum:bytea floor:int4"),
     ("migration_lock", "", "pg_advisory_xact_lock:void"),
     ("migration_record", "text int4 text bytea int4", ""),
     ("segment_ensure", "int4", "segment_ensure_1:int4"),
+    ("segment_freeze_next", "int4 text", "number:int8 statement:text set_config:text"),
+    ("segment_frozen", "int4 int8", "segment_frozen_1:bool"),
+    (
+        "segment_list",
+        "int4",
+        "number:int8 name:text first_position:int8 end_position:int8 state:text bytes:int8 \
+         rows_about:int8 frozen:bool",
+    ),
     ("session_prepare", "", "set_config:text set_config:text set_config:text case:text"),
     ("setting_local_set", "text text", "set_config:text"),
     (

@@ -31,7 +31,9 @@ create table foldlog.log (
     segment_parent text not null,
     segment_unique text,
     segment_companions text[] not null default '{}',
-    segment_width bigint not null check (segment_width >= 2)
+    segment_width bigint not null check (segment_width >= 2),
+    -- Segments below this position were dropped, or are about to be.
+    kept_from bigint not null default 0
 );
 
 -- Our keys among PostgreSQL's advisory locks: store (7 bits), log (12 bits), value (44 bits).

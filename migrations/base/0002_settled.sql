@@ -69,6 +69,24 @@ begin
     return null;
 end $$;
 
+-- Raised before any update, delete or truncate of what is kept for ever, also for the owner and under
+-- session_replication_role: only an owner who says so in the session gets by.
+create function foldlog.keep_guard() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if current_setting('foldlog.unguarded', true) = 'on' and pg_has_role(
+        current_user, (select c.relowner from pg_class c where c.oid = tg_relid), 'usage')
+    then
+        return null;
+    end if;
+    raise exception '% of %.% is refused: what is stored there is never changed',
+        lower(tg_op), tg_table_schema, tg_table_name
+        using errcode = 'FL020',
+              hint = 'Events that are not wanted any more are truncated, archived or tombstoned by '
+                  'stream. The owner of the table can set foldlog.unguarded = on for his session.';
+end $$;
+
 -- The settled position of a log, for a reader whose cursor stands at after_position. Three separate
 -- statements, each with a snapshot of its own: last, bounds, and then, in the caller's next
 -- statement, the rows.

@@ -72,6 +72,10 @@ begin
         ' execute function foldlog.insert_guard(%L)', segment, the_log.number);
     execute format('alter table %s enable always trigger insert_guard', segment);
     execute format(
+        'create trigger keep_guard before update or delete or truncate on %s for each statement'
+        ' execute function foldlog.keep_guard()', segment);
+    execute format('alter table %s enable always trigger keep_guard', segment);
+    execute format(
         'alter table %s attach partition %s for values from (%s) to (%s)',
         the_log.segment_parent, segment, low, high);
 end $$;

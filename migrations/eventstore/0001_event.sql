@@ -30,10 +30,14 @@ create table foldlog.stream (
         check (octet_length(name) <= 255 and name ~ '^[^-]+-.'),
     category_id integer not null,
     slice smallint not null check (slice between 0 and 1023),
+    -- 0 open, 1 archived, 2 tombstoned.
     state smallint not null default 0,
     known_version bigint not null default 0,
     known_position bigint not null,
+    -- Events before it were truncated: readers of the stream don't see them, the settled order does
+    -- until their segment is dropped. A summary stands for all of them.
     first_version bigint not null default 1,
+    first_is_summary boolean not null default false,
     -- None of its events is at a lower one.
     first_position bigint not null,
     created_at timestamptz not null default now(),
@@ -70,6 +74,13 @@ end $$;
 create trigger insert_guard before insert on foldlog.event
     for each statement execute function foldlog.insert_guard('0');
 alter table foldlog.event enable always trigger insert_guard;
+create trigger keep_guard before update or delete or truncate on foldlog.event
+    for each statement execute function foldlog.keep_guard();
+alter table foldlog.event enable always trigger keep_guard;
+-- A name is never given anew: a stream may be marked, and its row stays.
+create trigger keep_guard before delete or truncate on foldlog.stream
+    for each statement execute function foldlog.keep_guard();
+alter table foldlog.stream enable always trigger keep_guard;
 
 -- Tags of events, by which boundaries are drawn: name:value. Its index is the table, and knows the
 -- type, too.
@@ -84,6 +95,9 @@ create table foldlog.event_tag (
 create trigger insert_guard before insert on foldlog.event_tag
     for each statement execute function foldlog.insert_guard('0');
 alter table foldlog.event_tag enable always trigger insert_guard;
+create trigger keep_guard before update or delete or truncate on foldlog.event_tag
+    for each statement execute function foldlog.keep_guard();
+alter table foldlog.event_tag enable always trigger keep_guard;
 
 -- The answer to a repeated append, kept for ever.
 create table foldlog.receipt (
@@ -97,6 +111,9 @@ create table foldlog.receipt (
     recorded_at timestamptz not null default now(),
     primary key (tenant, id)
 );
+create trigger keep_guard before update or delete or truncate on foldlog.receipt
+    for each statement execute function foldlog.keep_guard();
+alter table foldlog.receipt enable always trigger keep_guard;
 
 insert into foldlog.log
     (number, name, position_sequence, segment_parent, segment_unique, segment_companions,

@@ -19,7 +19,9 @@
 --   2 conflict    version is the stream's; nothing of the request was written
 --   3 id reused   the id stands on a receipt for other content
 --   4 busy        others hold what the request needs; version is null at the streams they hold
+--   5 closed      a stream was archived or tombstoned; its reply says when and why
 --   6 condition   an event stands against the request's condition, at the first position
+--   7 expired     what would tell a repeat from a conflict was dropped with its segment
 --
 -- wait_ms bounds each wait for a lock (SQLSTATE 55P03 after it); null leaves lock_timeout alone. 0
 -- waits for nobody: what is held is answered as busy, and the other requests go on.
@@ -70,6 +72,7 @@ declare
     the_version bigint[] := '{}';
     the_position bigint[] := '{}';
     the_slice smallint[] := '{}';
+    the_state smallint[] := '{}';
     the_category integer[] := '{}';
     -- Per stream entry: which of them it names, 0 if there is none or another holds it. Requests that
     -- share a stream count on from one another.
@@ -140,6 +143,7 @@ begin
         the_position[place] := line.known_position;
         the_slice[place] := line.slice;
         the_category[place] := line.category_id;
+        the_state[place] := line.state;
         lowest := least(lowest, line.known_position);
         foreach entry in array line.entries loop
             home[entry] := place;
@@ -212,6 +216,10 @@ begin
         from foldlog.append_judge(
             request_id, stream_request, stream_expected, event_stream, event_id, the_id, home,
             result, result_version, result_first, result_last) j;
+    end if;
+    if 0 <> any (the_state) then
+        select c.result, c.reply into result, result_reply
+        from foldlog.append_closed(stream_request, home, the_id, result, result_reply) c;
     end if;
 
     -- 4. Tags, and conditions on them. Who has nothing to do with either still says that it writes: a

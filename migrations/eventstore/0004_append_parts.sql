@@ -89,8 +89,8 @@ begin
 end $$;
 
 -- One event for one stream at an exact version, without a receipt: the same statements with fewer
--- arrays. No row if the call needs append_1 in full: a stream that is missing, busy or at another
--- version, or arguments that don't fit.
+-- arrays. No row if the call needs append_1 in full: a stream that is missing, busy, closed or at
+-- another version, or arguments that don't fit.
 create function foldlog.append_one(
     tries boolean, request_tenant text[], stream_request integer[], stream_name text[],
     stream_expected bigint[], event_stream integer[], event_id uuid[], event_type integer[],
@@ -124,11 +124,11 @@ begin
     end if;
     if tries then
         select s.id, s.known_version, s.known_position, s.slice, s.category_id into the_stream
-        from foldlog.stream s where s.tenant = request_tenant[1] and s.name = stream_name[1]
+        from foldlog.stream s where s.tenant = request_tenant[1] and s.name = stream_name[1] and s.state = 0
         for no key update skip locked;
     else
         select s.id, s.known_version, s.known_position, s.slice, s.category_id into the_stream
-        from foldlog.stream s where s.tenant = request_tenant[1] and s.name = stream_name[1]
+        from foldlog.stream s where s.tenant = request_tenant[1] and s.name = stream_name[1] and s.state = 0
         for no key update;
     end if;
     low := the_stream.known_position / width * width;
@@ -175,7 +175,7 @@ create function foldlog.stream_lock(
     tries boolean, request_tenant text[], stream_request integer[], stream_name text[]
 ) returns table (
     entries integer[], id bigint, known_version bigint, known_position bigint, slice smallint,
-    category_id integer
+    category_id integer, state smallint
 )
 language plpgsql volatile
 as $$
@@ -183,7 +183,8 @@ as $$
 begin
     if tries then
         return query
-        select w.entries, s.id, s.known_version, s.known_position, s.slice, s.category_id
+        select w.entries, s.id, s.known_version, s.known_position, s.slice, s.category_id,
+            s.state
         from foldlog.stream_names(request_tenant, stream_request, stream_name) w
         cross join lateral (
             select r.* from foldlog.stream r where r.tenant = w.tenant and r.name = w.name
@@ -191,7 +192,8 @@ begin
         ) s;
     else
         return query
-        select w.entries, s.id, s.known_version, s.known_position, s.slice, s.category_id
+        select w.entries, s.id, s.known_version, s.known_position, s.slice, s.category_id,
+            s.state
         from foldlog.stream_names(request_tenant, stream_request, stream_name) w
         cross join lateral (
             select r.* from foldlog.stream r where r.tenant = w.tenant and r.name = w.name
@@ -498,7 +500,8 @@ begin
 end $$;
 
 -- Judges requests of which at least one expectation failed: a repeat that can be told by the ids of
--- the events stored at the expected versions, or a conflict.
+-- the events stored at the expected versions, or a conflict. Where such events were dropped with their
+-- segment, and those that are left tell no difference, nobody can say which of the two it is.
 create function foldlog.append_judge(
     request_id uuid[], stream_request integer[], stream_expected bigint[],
     event_stream integer[], event_id uuid[], the_id bigint[], home integer[],
@@ -523,6 +526,7 @@ begin
         group by w.request
     ), stored as (
         select e.entry, stream_request[e.entry] as request, e.id = v.event_id as same,
+            v.version is null and stream_expected[e.entry] <= old_version[e.entry] - e.n as gone,
             v.version, v.position
         from (
             select e.entry, e.id, row_number() over (partition by e.entry order by e.place) as n
@@ -536,20 +540,21 @@ begin
         ) v on true
         where request_id[stream_request[e.entry]] is null
     ), repeated as (
-        select s.request from stored s group by s.request having bool_and(coalesce(s.same, false))
+        select s.request, bool_and(coalesce(s.same, false)) as same
+        from stored s group by s.request having bool_and(coalesce(s.same, s.gone))
     ), found as (
         select s.entry, max(s.version) as version, min(s.position) as first_position,
             max(s.position) as last_position
         from stored s group by s.entry
     )
     select array_agg(case when f.request is null then old_result[w.entry]
-            when r.request is null then 2 else 1 end::smallint order by w.entry),
-        array_agg(case when r.request is null then old_version[w.entry]
-            else coalesce(o.version, old_version[w.entry]) end order by w.entry),
-        array_agg(case when r.request is null then old_first[w.entry]
-            else o.first_position end order by w.entry),
-        array_agg(case when r.request is null then old_last[w.entry]
-            else o.last_position end order by w.entry)
+            when r.request is null then 2 when r.same then 1 else 7 end::smallint order by w.entry),
+        array_agg(case when r.same then coalesce(o.version, old_version[w.entry])
+            else old_version[w.entry] end order by w.entry),
+        array_agg(case when r.same then o.first_position else old_first[w.entry] end
+            order by w.entry),
+        array_agg(case when r.same then o.last_position else old_last[w.entry] end
+            order by w.entry)
     into result, version, first_position, last_position
     from unnest(stream_request) with ordinality w(request, entry)
     left join failed f on f.request = w.request

@@ -1,9 +1,33 @@
 -- Reads. Each answers with one row that holds no event and says how far the answer reaches, and with
 -- the events in order.
 
--- The settled order beyond a position. The answer ends with the event that reaches either limit, or
--- with the settled position. The last row holds no event: every event up to its position is in the
--- answer, and its version is 1 if it ended at a limit.
+-- The marks of a marked stream: its state, its first version, and which mark closed it and which cut it.
+create function foldlog.stream_marks(s foldlog.stream) returns json
+language plpgsql stable
+as $$
+begin
+    return json_build_object(
+        'state', s.state, 'first_version', s.first_version, 'first_is_summary', s.first_is_summary,
+        'closed', (
+            select foldlog.mark_json(m) from foldlog.stream_mark m
+            where m.stream_id = s.id and m.mark in ('archive', 'tombstone')
+            order by m.number desc limit 1),
+        'cut', (
+            select foldlog.mark_json(m) from foldlog.stream_mark m
+            where m.stream_id = s.id and m.mark in ('truncate', 'drop')
+            order by m.number desc limit 1));
+end $$;
+
+-- Up to which version readers of a stream see nothing.
+create function foldlog.hidden_up_to(s foldlog.stream) returns bigint
+language sql immutable
+begin atomic
+    select case s.state when 2 then 9223372036854775807 else s.first_version - 1 end;
+end;
+
+-- The settled order beyond a position, whatever the marks of streams say. The answer ends with the
+-- event that reaches either limit, or with the settled position. The last row holds no event: every
+-- event up to its position is in the answer, and its version is 1 if it ended at a limit.
 create function foldlog.read_all_1(
     after_position bigint, events_max integer, bytes_max bigint, modulus integer, remainder integer,
     categories text[], kinds text[]
@@ -55,6 +79,14 @@ begin
             exit;
         end if;
     end loop;
+    -- A reader from the start takes what there is; one that was on its way has missed events. Asked last,
+    -- for what is to be dropped is announced before.
+    if after_position > 0
+        and after_position < (select l.kept_from - 1 from foldlog.log l where l.number = 0)
+    then
+        raise exception 'events behind position % were dropped with their segments', after_position
+            using errcode = 'FL021', hint = 'Begin anew, from what is kept.';
+    end if;
     return query select reached, ended_at_limit, null::text, null::text, null::uuid, null::integer,
         null::json, null::json, null::timestamptz;
 end $$;
@@ -62,9 +94,10 @@ end $$;
 -- A stream beyond a version and a position, in the caller's snapshot. The first row's version and
 -- position are the stream's last, and 0 for a stream that does not exist. The answer ends with the
 -- event that reaches either limit, or with the stream. Its rows don't repeat the name of the stream.
+-- The first row's payload holds the marks of a marked stream; past_marks reads what they hide, too.
 create function foldlog.read_stream_1(
     in_tenant text, of_stream text, after_version bigint, after_position bigint, events_max integer,
-    bytes_max bigint
+    bytes_max bigint, past_marks boolean
 ) returns table (
     "position" bigint, version bigint, tenant text, stream text, event_id uuid, type_id integer,
     payload json, metadata json, recorded_at timestamptz
@@ -86,6 +119,7 @@ declare
     last_version bigint;
     last_position bigint;
     bytes bigint := 0;
+    marks json;
 begin
     select s.* into the_stream from foldlog.stream s
     where s.tenant = in_tenant and s.name = of_stream;
@@ -99,9 +133,15 @@ begin
     last_version := coalesce(last_version, the_stream.known_version, 0);
     last_position := case last_version
         when 0 then 0 else coalesce(last_position, the_stream.known_position) end;
+    if the_stream.state <> 0 or the_stream.first_version > 1 then
+        marks := foldlog.stream_marks(the_stream);
+        if not past_marks then
+            after_version := greatest(after_version, foldlog.hidden_up_to(the_stream));
+        end if;
+    end if;
     return query
     select last_position, last_version, null::text, null::text, null::uuid, null::integer,
-        null::json, null::json, null::timestamptz;
+        marks, null::json, null::timestamptz;
     if last_version > after_version and last_position > after_position then
         for "position", version, event_id, type_id, payload, metadata, recorded_at in
             select e.position, e.version, e.event_id, e.type_id, e.payload, e.metadata, e.recorded_at
@@ -144,6 +184,8 @@ declare
     last_version bigint;
     last_position bigint;
     bytes bigint := 0;
+    marks json;
+    hidden bigint := 0;
 begin
     select s.* into the_stream from foldlog.stream s
     where s.tenant = in_tenant and s.name = of_stream;
@@ -156,13 +198,17 @@ begin
     last_version := coalesce(last_version, the_stream.known_version, 0);
     last_position := case last_version
         when 0 then 0 else coalesce(last_position, the_stream.known_position) end;
+    if the_stream.state <> 0 or the_stream.first_version > 1 then
+        marks := foldlog.stream_marks(the_stream);
+        hidden := foldlog.hidden_up_to(the_stream);
+    end if;
     return query
     select last_position, last_version, null::text, null::text, null::uuid, null::integer,
-        null::json, null::json, null::timestamptz;
+        marks, null::json, null::timestamptz;
     for "position", version, event_id, type_id, payload, metadata, recorded_at in
         select e.position, e.version, e.event_id, e.type_id, e.payload, e.metadata, e.recorded_at
         from foldlog.event e
-        where e.stream_id = the_stream.id and e.version < before_version
+        where e.stream_id = the_stream.id and e.version < before_version and e.version > hidden
             and e.position >= the_stream.first_position
             and e.position < high
         order by e.version desc
@@ -176,13 +222,14 @@ end $$;
 
 -- Several streams beyond a version each, at most so many events and about so many bytes of each: the
 -- loads of concurrent commands. Each row says where its stream ends; a stream without events beyond the
--- version has one row that holds no event. Rows come stream by stream, by version.
+-- version has one row that holds no event. Rows come stream by stream, by version; those of a marked
+-- stream hold its marks.
 create function foldlog.read_streams_1(
     of_tenants text[], of_streams text[], after_versions bigint[], events_max integer,
     bytes_max bigint
 ) returns table (
     stream integer, end_version bigint, end_position bigint, "position" bigint, version bigint,
-    event_id uuid, type_id integer, payload json, metadata json, recorded_at timestamptz
+    event_id uuid, type_id integer, payload json, metadata json, recorded_at timestamptz, marks json
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -202,7 +249,8 @@ begin
     select w.stream::integer, coalesce(l.version, s.known_version, 0),
         case when coalesce(l.version, s.known_version, 0) = 0 then 0
             else coalesce(l.position, s.known_position) end,
-        e.position, e.version, e.event_id, e.type_id, e.payload, e.metadata, e.recorded_at
+        e.position, e.version, e.event_id, e.type_id, e.payload, e.metadata, e.recorded_at,
+        case when s.state <> 0 or s.first_version > 1 then foldlog.stream_marks(s) end
     from unnest(of_tenants, of_streams, after_versions) with ordinality
         w(tenant, name, after_version, stream)
     left join foldlog.stream s on s.tenant = w.tenant and s.name = w.name
@@ -222,7 +270,8 @@ begin
                     over (order by v.version rows between unbounded preceding and 1 preceding)
                     as bytes_before
             from foldlog.event v
-            where v.stream_id = s.id and v.version > w.after_version
+            where v.stream_id = s.id and v.version > greatest(w.after_version,
+                    case s.state when 2 then 9223372036854775807 else s.first_version - 1 end)
                 and v.position >= s.first_position
                 and v.position < s.known_position / width * width + width
             order by v.version

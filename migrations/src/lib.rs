@@ -39,12 +39,17 @@ macro_rules! migrations {
 }
 
 /// The store, its logs, settled positions and segments. Every other set needs it.
-pub const BASE: Set = migrations!("base": "0001" "store", "0002" "settled", "0003" "segment");
+pub const BASE: Set = migrations!("base": 
+    "0001" "store", "0002" "settled", "0003" "segment", "0004" "segment_care");
 
 /// Streams, events, receipts.
 pub const EVENTSTORE: Set = migrations!("eventstore":
     "0001" "event", "0002" "slice", "0003" "append", "0004" "append_parts", "0005" "read",
-    "0006" "list", "0007" "tag");
+    "0006" "list", "0007" "tag", "0008" "mark", "0009" "retention");
 
 /// Projections and their checkpoints.
 pub const PROJECTIONS: Set = migrations!("projections": "0001" "checkpoint");
+
+/// Roles of the whole cluster, and what each may do in this database. Optional: it needs the right to
+/// create roles, and no other set needs it.
+pub const ROLES: Set = migrations!("roles": "0001" "role");

@@ -12,7 +12,7 @@ mod sqlstate;
 pub use connect::{Connection, Endpoint, Session, Variables};
 pub use db::Db;
 pub use listen::Listener;
-pub use migrate::Migrator;
+pub use migrate::{Migrator, migrate_roles};
 /// For the testkit, whose servers are lent to the same account.
 #[doc(hidden)]
 pub use server::Account as ServerAccount;

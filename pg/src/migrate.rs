@@ -134,6 +134,27 @@ impl<'a> Migrator<'a> {
     }
 }
 
+/// Makes foldlog's roles, if they are missing, and grants them whatever of foldlog is installed in this
+/// database: `foldlog_reader`, `foldlog_writer`, `foldlog_projector` and `foldlog_operator`, for you to
+/// grant to the roles that log in.
+///
+/// Roles belong to the whole cluster: the role that runs this needs the right to create them, unless they
+/// are there, and must own the schema. Run it again after each migration; what is granted stays so.
+///
+/// # Errors
+///
+/// [`ErrorKind::Setup`] if the role may not, or the migrations have not run; those of the database.
+pub async fn migrate_roles(db: &Db) -> Result<(), Error> {
+    let what = "grant foldlog's roles their privileges";
+    Migrator::new(db, &[foldlog_migrations::ROLES]).run().await?;
+    let mut conn = db.session("foldlog roles").await?;
+    sqlx::query(include_str!("../sql/role_grant.sql"))
+        .execute(&mut conn)
+        .await
+        .map_err(|e| database(what, e))?;
+    close(conn).await
+}
+
 type History = BTreeMap<(String, i32), Applied>;
 
 struct Applied {

@@ -133,7 +133,8 @@ fn reaction(code: &str) -> (ErrorKind, &'static str) {
             (K::Foreign, "the log was reset or restored; see `store recover` before going on")
         }
         "FL004" => (K::Internal, "keep the server's log and report it"),
-        "FL005" | "FL006" => (K::Invalid, ""),
+        "FL005" | "FL006" | "FL020" => (K::Invalid, ""),
+        "FL021" => (K::Truncated, "begin anew, from what is kept"),
         // Whoever appends forgets the types it knew, and makes them again; or touches the streams.
         "FL007" | "FL008" => (K::Retry, ""),
         // No connection, no resources, trouble outside of PostgreSQL: all of it may pass.

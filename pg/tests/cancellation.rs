@@ -1,11 +1,12 @@
 //! Every future of this crate, dropped at each of its awaits: no session, transaction or lock stays,
 //! and the next call does what it is asked.
 
+mod segments;
 mod servers;
 mod sessions;
 
 use foldlog_migrations::{BASE, EVENTSTORE, Migration, Set};
-use foldlog_pg::{Db, Migrator, segment, settled};
+use foldlog_pg::{Db, Migrator, migrate_roles, segment, settled};
 use foldlog_testkit::{Audit, TestDatabase, server, sweep, template, wait_until};
 use sqlx::{PgConnection, Row};
 
@@ -59,6 +60,32 @@ async fn recorded(session: &mut PgConnection) -> i64 {
         return 0;
     }
     number(session, "select count(*) from foldlog.migration").await
+}
+
+#[tokio::test]
+async fn dropped_grants_are_whole_or_absent_and_granted_by_the_next_run() {
+    let database = logged().await;
+    let (db, mut audit) = (database.narrow().await, Audit::of(&database).await);
+    let mut outside = session(&database).await;
+    sweep("migrate::migrate_roles", async |cut| {
+        let clear = "delete from foldlog.migration where set_name = 'roles';
+            drop function if exists foldlog.grant_roles_1;
+            revoke all on all functions in schema foldlog from foldlog_reader, foldlog_writer";
+        if number(&mut outside, "select count(*) from pg_roles where rolname = 'foldlog_writer'")
+            .await
+            == 1
+        {
+            run(&mut outside, clear).await;
+        }
+        let granted = cut.of(migrate_roles(&db)).await.map(Result::unwrap);
+        audit.nothing_left_in(&db).await;
+        migrate_roles(&db).await.unwrap();
+        let may = "select count(*) from pg_proc p where p.pronamespace = 'foldlog'::regnamespace
+            and has_function_privilege('foldlog_writer', p.oid, 'execute')";
+        assert!(number(&mut outside, may).await > 10);
+        granted.is_some()
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -212,6 +212,12 @@ impl LoadedRow {
         read().map_err(|e| driver("read a load", e))
     }
 
+    /// Whether the stream was archived, truncated or tombstoned.
+    pub(super) fn is_marked(&self) -> Result<bool, Error> {
+        let marks: Result<Option<JsonText<'_>>, _> = self.row.try_get(10);
+        Ok(marks.map_err(|e| driver("read a load", e))?.is_some())
+    }
+
     pub(super) fn event(&self) -> Result<Option<LoadedEvent<'_>>, Error> {
         self.read().map_err(|e| driver("read a load", e))
     }

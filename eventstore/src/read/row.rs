@@ -85,11 +85,15 @@ pub(crate) fn since_epoch(microseconds: i64) -> SystemTime {
 pub(crate) struct Head {
     pub(crate) position: i64,
     pub(crate) version: i64,
+    /// Of a marked stream.
+    pub(crate) marks: Option<String>,
 }
 
 impl Head {
     pub(crate) fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
-        Ok(Self { position: row.try_get(0)?, version: row.try_get(1)? })
+        let (position, version) = (row.try_get(0)?, row.try_get(1)?);
+        // PostgreSQL sends json as the text it is.
+        Ok(Self { position, version, marks: row.try_get_unchecked(6)? })
     }
 }
 
