@@ -19,7 +19,8 @@ impl App {
     ///
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the aggregate is not registered or the
     /// id can't name a stream; [`ErrorKind::Stopped`](crate::ErrorKind::Stopped) after
-    /// [`shutdown`](Self::shutdown); those of the database.
+    /// [`shutdown`](Self::shutdown); [`ErrorKind::Truncated`](crate::ErrorKind::Truncated) if the stream
+    /// was cut, for a fixture begins with version 1; those of the database.
     pub async fn export<A: Decider>(&self, id: &impl Identifies<A>) -> Result<Fixture, Error> {
         let _call = self.call()?;
         self.check_registered::<A>()?;
@@ -28,6 +29,9 @@ impl App {
         loop {
             let version = events.len() as u64;
             let page = self.store().read_stream(&stream, version, PAGE_EVENTS).await?;
+            if let Some(cut) = &page.cut {
+                return Err(cut.error(&stream));
+            }
             events.extend(page.events);
             if !page.more {
                 return Fixture::new(stream, events);

@@ -15,6 +15,8 @@
 //! - `App::append` puts events into several streams at once, without a command;
 //! - `App::load` gives the state of one stream, `App::load_at_version` and `App::load_at_time` an
 //!   earlier one;
+//! - `App::archive`, `truncate_before`, `truncate_to_summary` and `tombstone` end streams, or begin
+//!   them later;
 //! - `App::export` takes a stored stream out as a fixture for a test; see [`testing`];
 //! - `App::view` reads a [`View`](trait@View), rows [`Fold`]ed from events by workers that the app
 //!   runs: as they are, at least as new as a token, or exact.
@@ -54,6 +56,8 @@ mod export;
 #[cfg(feature = "eventstore")]
 mod loaded;
 #[cfg(feature = "eventstore")]
+mod mark;
+#[cfg(feature = "eventstore")]
 mod pending;
 #[cfg(feature = "schema")]
 pub mod schema;
@@ -77,12 +81,13 @@ pub use foldlog_core::{Filter, Page, Position, Reader, SliceClass, Source, Strea
 
 pub use foldlog_derive::{Aggregate, Event, EventSet, Key, View};
 
-pub use foldlog_pg::Db;
+pub use foldlog_pg::{Db, migrate_roles};
 
 #[cfg(feature = "eventstore")]
 pub use foldlog_eventstore::{
-    AppendError, Condition, EventHeader, EventStore, IntoEvents, Receipt, Request, Since,
-    StreamAppended, StreamEvents, StreamPage, Subscription, any, exists, no_stream,
+    AppendError, Condition, Cut, EventHeader, EventStore, IntoEvents, Mark, MarkKind, Receipt,
+    Request, Retention, Retired, Segment, Since, StreamAppended, StreamEvents, StreamInfo,
+    StreamPage, StreamState, Subscription, any, exists, no_stream,
 };
 
 #[cfg(feature = "tokio-postgres")]
@@ -108,6 +113,8 @@ pub use crate::execute::{
 };
 #[cfg(feature = "eventstore")]
 pub use crate::loaded::Loaded;
+#[cfg(feature = "eventstore")]
+pub use crate::mark::{Marking, MarkingIn};
 #[cfg(feature = "eventstore")]
 pub use crate::pending::Pending;
 
@@ -140,6 +147,11 @@ pub mod __private {
     pub use foldlog_core::derived::*;
     pub use foldlog_core::*;
 }
+
+/// The listings of this chapter are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/lifecycle.md")]
+struct Lifecycle;
 
 /// The example of the README is compiled.
 #[cfg(doctest)]

@@ -70,7 +70,9 @@ impl App {
     ///
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the aggregate is not registered or the
     /// id can't name a stream; [`ErrorKind::Decode`](crate::ErrorKind::Decode) if a stored event
-    /// can't be read; [`ErrorKind::Stopped`](crate::ErrorKind::Stopped) after
+    /// can't be read; [`ErrorKind::Truncated`](crate::ErrorKind::Truncated) if the stream was cut and
+    /// does not begin with a summary, [`ErrorKind::Tombstoned`](crate::ErrorKind::Tombstoned) if it was
+    /// closed for ever; [`ErrorKind::Stopped`](crate::ErrorKind::Stopped) after
     /// [`shutdown`](Self::shutdown); those of the database.
     pub async fn load<A: Decider>(&self, id: &impl Identifies<A>) -> Result<Loaded<A>, Error> {
         self.load_id(id.id()).await
@@ -177,9 +179,19 @@ impl<A: Decider> Folded<A> {
                 return Ok(());
             }
             let page = via.page(store, stream, self.version, limit).await?;
+            if let Some(cut) = &page.cut
+                && !cut.continues(stream, self.version)?
+            {
+                // What the cut event stands for holds all that was folded so far.
+                *self = Self::default();
+            }
             for raw in &page.events {
                 if !until.includes(raw) {
-                    return Ok(());
+                    return match &page.cut {
+                        // Before it there were events, and nobody can say what they came to.
+                        Some(cut) if self.version == 0 => Err(cut.error(stream)),
+                        _ => Ok(()),
+                    };
                 }
                 self.state.evolve(&A::Event::decode(raw)?);
                 self.version = raw.version;

@@ -4,6 +4,7 @@
 mod appends;
 mod apps;
 mod commands;
+mod marks;
 mod within;
 
 use foldlog::prelude::*;

@@ -47,7 +47,9 @@ pub(super) async fn run<A: Decider, C: CommandOf<A>, S: Sends<A, C>>(
     let mut folded = Folded::<A>::default();
     let mut attempts = 0;
     loop {
-        folded.advance(target.store, &mut via, &target.stream).await?;
+        if let Err(error) = folded.advance(target.store, &mut via, &target.stream).await {
+            return target.unfolded(error, &folded, &mut via).await;
+        }
         attempts += 1;
         context = context.with_version(folded.version);
         let error = match target.attempt(sent, &context, &folded, &mut via).await {
@@ -136,6 +138,22 @@ impl<R: Send> Target<'_, R> {
             // Recognised without an id, it was this very call, repeated on a lost connection.
             _ => Ok(Executed { reply, version, token, repeated: false }),
         }
+    }
+
+    /// A stream that can't be folded any more, having been closed or cut: a repetition gets its first
+    /// answer all the same.
+    async fn unfolded<A: Decider, E, L>(
+        &self,
+        error: Error,
+        folded: &Folded<A>,
+        via: &mut Via<'_>,
+    ) -> Result<Executed<R>, ExecuteError<E, L>> {
+        if matches!(error.kind(), ErrorKind::Tombstoned | ErrorKind::Truncated)
+            && let Some(executed) = self.accepted_before(folded, via).await?
+        {
+            return Ok(executed);
+        }
+        Err(error.into())
     }
 
     /// What the receipt of this command says, if there is one.
