@@ -39,7 +39,7 @@ macro_rules! migrations {
 }
 
 /// The store, its logs, settled positions and segments. Every other set needs it.
-pub const BASE: Set = migrations!("base": 
+pub const BASE: Set = migrations!("base":
     "0001" "store", "0002" "settled", "0003" "segment", "0004" "segment_care");
 
 /// Streams, events, receipts.
