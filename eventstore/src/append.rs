@@ -1,6 +1,6 @@
 //! Appending: one call of the append function, and what its answer means.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use foldlog_core::{Error, ErrorKind, Expected, Position, StreamName, Token};
 use foldlog_pg::{constraint, database, sqlstate};
@@ -14,6 +14,9 @@ use crate::store::EventStore;
 
 /// How long an append of its own waits for a lock before it answers `Busy`.
 pub(crate) const LOCK_WAIT_MS: i32 = 10_000;
+/// How long one call waits for a boundary before it lets its streams go and is made again: whoever holds
+/// the boundary may be waiting for one of them, and no deadlock is found where nobody queues.
+pub(crate) const BOUNDARY_WAIT_MS: i32 = 500;
 /// The append function does not find a type or a category: this process remembers what was lost.
 pub(crate) const UNKNOWN_TYPE: &str = "FL007";
 /// A transaction with an old snapshot can't vouch for a stream's version in a new segment.
@@ -183,15 +186,22 @@ impl EventStore {
         request: &Request,
         types: &[i32],
     ) -> Result<Appended, AppendError> {
-        let mut conn = self.acquire().await?;
-        match self.call(&mut conn, request, types, Some(LOCK_WAIT_MS)).await {
-            Err(AppendError::Store(error)) if is_missing_segment(&error) => {
-                drop(conn);
-                self.ensure_segments().await?;
-                let mut conn = self.acquire().await?;
-                self.call(&mut conn, request, types, Some(LOCK_WAIT_MS)).await
+        let patience = Duration::from_millis(LOCK_WAIT_MS.unsigned_abs().into());
+        let wait_ms = if request.has_boundary() { BOUNDARY_WAIT_MS } else { LOCK_WAIT_MS };
+        let since = Instant::now();
+        let mut ensured = false;
+        loop {
+            let mut conn = self.acquire().await?;
+            match self.call(&mut conn, request, types, Some(wait_ms)).await {
+                Err(AppendError::Store(error)) if is_missing_segment(&error) && !ensured => {
+                    drop(conn);
+                    self.ensure_segments().await?;
+                    ensured = true;
+                }
+                Err(AppendError::Busy { .. } | AppendError::BoundaryBusy { .. })
+                    if request.has_boundary() && since.elapsed() < patience => {}
+                result => return result,
             }
-            result => result,
         }
     }
 
@@ -321,14 +331,14 @@ fn answer(row: &PgRow) -> Result<Answer, sqlx::Error> {
     })
 }
 
-/// The answer of an append that waited for a stream long enough.
+/// The answer of an append that waited long enough: for the stream at this place, or at none for its
+/// boundary.
 pub(crate) fn busy(request: &Request, place: Option<usize>, pid: Option<i32>) -> AppendError {
-    if place.is_none() && request.has_boundary() {
-        return AppendError::BoundaryBusy { pid };
-    }
-    match request.streams.get(place.unwrap_or_default()) {
-        Some(part) => AppendError::Busy { stream: part.name.clone(), pid },
-        None => Error::new(ErrorKind::Busy, "an append without a stream").into(),
+    match place.map(|place| request.streams.get(place)) {
+        Some(Some(part)) => AppendError::Busy { stream: part.name.clone(), pid },
+        Some(None) => Error::new(ErrorKind::Busy, "an append without a stream").into(),
+        // Who waits for an id or for a row, and not for a boundary, is told so by an error.
+        None => AppendError::BoundaryBusy { pid },
     }
 }
 

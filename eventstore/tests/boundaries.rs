@@ -1,5 +1,8 @@
 //! Conditions: what two appends may not both do, though they share no stream.
 
+mod edges;
+mod waits;
+
 use std::collections::BTreeSet;
 
 use foldlog_core::{ErrorKind, Expected, Position, Query, QueryItem, Tag, Tenant};

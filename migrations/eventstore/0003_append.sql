@@ -230,7 +230,7 @@ begin
             tries, wait_ms, request_tenant, stream_request, event_stream, event_tags,
             item_request, item_types, item_tags, item_after, item_seen, result, result_first) g;
     elsif 0 = any (result) then
-        result := foldlog.append_share(tries, result);
+        result := foldlog.append_share(tries, wait_ms, result);
     end if;
 
     -- 5. The bound, after the last wait and before the first position. Versions count on from the

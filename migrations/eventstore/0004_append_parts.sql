@@ -142,9 +142,7 @@ begin
         return;
     end if;
     -- Against conditions on all events.
-    if not tries then
-        perform pg_advisory_xact_lock_shared(foldlog.tag_key(4096));
-    elsif not pg_try_advisory_xact_lock_shared(foldlog.tag_key(4096)) then
+    if not pg_try_advisory_xact_lock_shared(foldlog.tag_key(4096)) then
         return;
     end if;
     next_version := stream_expected[1] + 1;

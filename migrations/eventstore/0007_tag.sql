@@ -6,8 +6,9 @@
 -- judgement does not see is not there, and won't be until the judge has committed. An item without
 -- a tag could match any event: its lock is one that every append holds shared.
 --
--- Exclusive locks are taken by the try form, again and again for a while. One that waited in the queue
--- would stop everybody who comes after it.
+-- Who waits for a lock stops everybody who comes after him, if he waits for it exclusively, and who never
+-- waits never has his turn where others come and go without a pause. So a wait is a short one, after which
+-- all the tags are let go, and then a pause of the same length, again and again for a while.
 
 -- The lock key of a bucket of tags. Bucket 4096 is that of all events.
 create function foldlog.tag_key(bucket bigint) returns bigint
@@ -28,6 +29,7 @@ declare
     requests constant integer := cardinality(request_tenant);
     items constant integer := coalesce(cardinality(item_request), 0);
     last_drawn constant bigint := case when items > 0 then foldlog.log_last(0) end;
+    last_known bigint;
     problem text;
 begin
     if event_tags is not null and cardinality(event_tags) <> coalesce(cardinality(event_stream), 0)
@@ -41,6 +43,17 @@ begin
         1 <= all (item_request) and requests >= all (item_request) and 0 <= all (item_after), false)
     then
         problem := 'a condition names a request that the append does not hold, or no position';
+    -- An empty tag or type is nobody's: no event would ever stand against the condition.
+    elsif items > 0 and exists (
+        select from unnest(item_types || item_tags) t(texts)
+        where e'\x1f' || t.texts || e'\x1f' like e'%\x1f\x1f%')
+    then
+        problem := 'a condition names an empty type or tag';
+    elsif num_nonnulls(variadic item_seen) > 0 and exists (
+        select from (select distinct unnest(item_seen) as positions) s, unnest(s.positions::bigint[]) p
+        where p is null)
+    then
+        problem := 'a condition names no position where one was seen';
     elsif items > 0 and requests > 1 and exists (
         select from unnest(item_request, item_tags) i(request, tags)
         join unnest(event_stream) e(stream) on stream_request[e.stream] <> i.request
@@ -62,9 +75,15 @@ begin
     if problem is not null then
         raise exception '%', problem using errcode = 'FL006';
     end if;
-    if items > 0 and last_drawn < any (item_after) then
+    if items > 0 then
+        last_known := greatest(
+            (select max(i.position) from unnest(item_after) i(position)),
+            (select max(p) from (select distinct unnest(item_seen) as positions) s,
+                unnest(s.positions::bigint[]) p));
+    end if;
+    if last_drawn < last_known then
         raise exception 'a condition is from position %, beyond the end of the log, which is at %',
-            (select max(i.position) from unnest(item_after) i(position)), last_drawn
+            last_known, last_drawn
             using errcode = 'FL003',
                   hint = 'The log was reset or restored from a backup after the condition was read.';
     elsif items > 0
@@ -76,20 +95,21 @@ begin
     end if;
 end $$;
 
--- The lock that every append holds, where there is no tag and no condition. A call that waits for
--- nobody answers that its requests are busy if it can't be had.
-create function foldlog.append_share(tries boolean, result smallint[]) returns smallint[]
+-- The lock that every append holds, where there is no tag and no condition. Answers that the requests
+-- are busy if it can't be had; a call that waits for nobody does so at once.
+create function foldlog.append_share(tries boolean, wait_ms integer, result smallint[])
+returns smallint[]
 language plpgsql volatile
 as $$
 begin
-    if not tries then
-        perform pg_advisory_xact_lock_shared(foldlog.tag_key(4096));
-    elsif not pg_try_advisory_xact_lock_shared(foldlog.tag_key(4096)) then
-        return array(
-            select case r.result when 0 then 4 else r.result end::smallint
-            from unnest(result) with ordinality r(result, entry) order by r.entry);
+    if pg_try_advisory_xact_lock_shared(foldlog.tag_key(4096))
+        or not tries and foldlog.keys_lock(array[foldlog.tag_key(4096)], '{false}', wait_ms)
+    then
+        return result;
     end if;
-    return result;
+    return array(
+        select case r.result when 0 then 4 else r.result end::smallint
+        from unnest(result) with ordinality r(result, entry) order by r.entry);
 end $$;
 
 -- Takes the locks of tags, and judges conditions. Requests of which something is held are busy (4),
@@ -141,14 +161,12 @@ begin
         needed_key := array_fill(foldlog.tag_key(4096), array[cardinality(needed_key)]);
         needed_exclusive := array_fill(true, array[cardinality(needed_key)]);
     end if;
-    if tries then
+    if tries or not foldlog.keys_lock(needed_key, needed_exclusive, wait_ms) then
         held := array(
             select k.key
             from foldlog.keys_in_order(needed_key, needed_exclusive) k
             where not case when k.exclusive then pg_try_advisory_xact_lock(k.key)
                 else pg_try_advisory_xact_lock_shared(k.key) end);
-    else
-        held := foldlog.keys_lock(needed_key, needed_exclusive, wait_ms);
     end if;
     if held <> '{}' then
         busy := array(
@@ -188,37 +206,49 @@ begin atomic
     order by n.key;
 end;
 
--- Locks keys one after the other, so that no two calls wait for one another, until all are had or the
--- time is over: wait_ms, else lock_timeout, else ten seconds. Answers those that were not to be had.
+-- Locks keys one after the other, so that no two calls wait for one another, all of them or none: false
+-- if the time is over, which is wait_ms, else lock_timeout, else ten seconds. What an attempt has locked
+-- it lets go before it pauses, so that nobody waits for a key of which no use is made.
 create function foldlog.keys_lock(keys bigint[], exclusives boolean[], wait_ms integer)
-returns bigint[]
+returns boolean
 language plpgsql volatile
 as $$
 declare
-    own constant interval := current_setting('lock_timeout')::interval;
+    own constant text := current_setting('lock_timeout');
     deadline constant timestamptz := clock_timestamp() + case
         when wait_ms > 0 then wait_ms * interval '1 ms'
-        when own > interval '0' then own
+        when own::interval > interval '0' then own::interval
         else interval '10 s' end;
-    pause double precision := 0.001;
+    turn_max constant integer := 320;
+    turn integer := 10;
+    left_ms integer;
     wanted record;
 begin
-    for wanted in select k.key, k.exclusive from foldlog.keys_in_order(keys, exclusives) k loop
-        if not wanted.exclusive then
-            perform pg_advisory_xact_lock_shared(wanted.key);
-            continue;
+    loop
+        begin
+            for wanted in select k.key, k.exclusive from foldlog.keys_in_order(keys, exclusives) k loop
+                continue when case when wanted.exclusive then pg_try_advisory_xact_lock(wanted.key)
+                    else pg_try_advisory_xact_lock_shared(wanted.key) end;
+                left_ms := extract(epoch from deadline - clock_timestamp()) * 1000;
+                perform set_config('lock_timeout', greatest(least(turn, left_ms), 1)::text, true);
+                if wanted.exclusive then
+                    perform pg_advisory_xact_lock(wanted.key);
+                else
+                    perform pg_advisory_xact_lock_shared(wanted.key);
+                end if;
+                perform set_config('lock_timeout', own, true);
+            end loop;
+            return true;
+        exception when lock_not_available or deadlock_detected then
+            -- The locks of this attempt are gone with its subtransaction, and lock_timeout is as it was.
+        end;
+        left_ms := extract(epoch from deadline - clock_timestamp()) * 1000;
+        if left_ms <= 0 then
+            return false;
         end if;
-        while not pg_try_advisory_xact_lock(wanted.key) loop
-            if clock_timestamp() >= deadline then
-                return array(
-                    select k.key from foldlog.keys_in_order(keys, exclusives) k
-                    where k.key >= wanted.key);
-            end if;
-            perform pg_sleep(pause);
-            pause := least(pause * 1.5, 0.02);
-        end loop;
+        perform pg_sleep(least(turn, left_ms) / 1000.0);
+        turn := least(turn * 2, turn_max);
     end loop;
-    return '{}';
 end $$;
 
 -- Whether an event that has the first of some tags has the others, too.
@@ -346,7 +376,8 @@ as $$
 #variable_conflict use_column
 declare
     seen_max constant integer := 1000;
-    settled constant bigint := foldlog.settled_1(0, after_position);
+    -- It may step back; what was taken for settled before is not read again.
+    settled constant bigint := greatest(foldlog.settled_1(0, after_position), after_position);
     events integer := 0;
     bytes bigint := 0;
     rest bigint[];

@@ -118,8 +118,10 @@ pub(super) fn refuse(requests: Vec<Waiting>, error: &Error) {
 /// Whether it may be the fault of one request, so that the others succeed without it; or of all of
 /// them together, so that each half succeeds.
 fn is_of_one(error: &Error) -> bool {
+    use ErrorKind::{Foreign, Internal, Invalid, Retry};
+    // Foreign is a condition that was read before the log was set back.
     sqlstate(error) == Some(OUT_OF_MEMORY)
-        || matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Internal | ErrorKind::Retry)
+        || matches!(error.kind(), Invalid | Internal | Retry | Foreign)
 }
 
 /// Whether another server, or another session, would do better.

@@ -17,7 +17,7 @@ use super::admission::next_call;
 use super::delivery::{Detour, deliver, refuse};
 use super::held::Held;
 use super::link::Link;
-use crate::append::{LOCK_WAIT_MS, busy};
+use crate::append::{BOUNDARY_WAIT_MS, LOCK_WAIT_MS, busy};
 use crate::store::EventStore;
 
 /// How many streams are waited for at once.
@@ -115,7 +115,10 @@ async fn wait(
     let now = Instant::now();
     let deadline = requests.iter().map(|waiting| waiting.since + patience).min().unwrap_or(now);
     let wait_ms = deadline.saturating_duration_since(now).as_millis().max(1);
-    let wait_ms = i32::try_from(wait_ms).unwrap_or(LOCK_WAIT_MS);
+    let mut wait_ms = i32::try_from(wait_ms).unwrap_or(LOCK_WAIT_MS);
+    if requests.iter().any(|waiting| waiting.request.has_boundary()) {
+        wait_ms = wait_ms.min(BOUNDARY_WAIT_MS);
+    }
     let still_busy = deliver(&store, &mut link, requests, wait_ms).await;
     for Detour { is_free, waiting, .. } in still_busy.into_iter().rev() {
         if waiting.since.elapsed() < patience {
