@@ -1,6 +1,8 @@
 //! Conditions: what two appends may not both do, though they share no stream.
 
 mod edges;
+mod planted;
+mod random;
 mod waits;
 
 use std::collections::BTreeSet;
