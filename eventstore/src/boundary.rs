@@ -255,3 +255,23 @@ async fn unsettled(conn: &mut PgConnection) -> Result<Error, Error> {
         ),
     ))
 }
+
+#[cfg(test)]
+impl Condition {
+    /// One whose items have tags by number.
+    pub(crate) fn of_tags(items: &[Vec<u32>]) -> Self {
+        let tag = |n: &u32| Tag::new("tag", &n.to_string());
+        let joined = |tags: &Vec<u32>| {
+            let tags = tags.iter().map(tag).collect::<Result<_, _>>()?;
+            Joined::new(&QueryItem { types: Vec::new(), tags })
+        };
+        let items = items.iter().map(joined).collect::<Result<_, _>>();
+        Self {
+            tenant: Tenant::default(),
+            query: Query::default(),
+            items: items.unwrap_or_else(|_| Arc::default()),
+            after: Position::START,
+            seen: None,
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Conditions: what two appends may not both do, though they share no stream.
 
 mod edges;
+mod plans;
 mod planted;
 mod random;
 mod waits;

@@ -251,69 +251,67 @@ begin
     end loop;
 end $$;
 
--- Whether an event that has the first of some tags has the others, too.
-create function foldlog.carries(of_tenant text, tags text[], at_position bigint) returns boolean
+-- The ids of types that are named: a category's, or one of them. Null for null: all.
+create function foldlog.types_named(names text[]) returns integer[]
 language sql stable
 begin atomic
-    select cardinality(tags) = 1 or not exists (
-        select from unnest(tags[2:]) r(tag)
-        where not exists (
-            select from foldlog.event_tag o
-            where o.tenant = of_tenant and o.tag = r.tag and o.position = at_position));
-end;
-
--- Whether a type is one of some types: a category's, or that type of a category. Null: of any.
-create function foldlog.is_of(of_type integer, types text[]) returns boolean
-language sql stable
-begin atomic
-    select types is null or exists (
-        select from foldlog.event_type y
+    select case when names is not null then array(
+        select y.id from foldlog.event_type y
         join foldlog.category c on c.id = y.category_id
-        where y.id = of_type and (c.name = any (types) or c.name || '-' || y.name = any (types)));
+        where c.name = any (names) or c.name || '-' || y.name = any (names)) end;
 end;
 
 -- The first event against each item of a condition: it matches, stands beyond the item's position, and
--- was not seen.
+-- was not seen. What an item says is worked out once, and not for each event. Sorting and
+-- bitmaps are off so that the indexes are walked in the order of positions, to the first that is found.
 create function foldlog.item_failures(
     request_tenant text[], item_request integer[], item_types text[], item_tags text[],
     item_after bigint[], item_seen text[], live integer[]
 ) returns table (request integer, "position" bigint)
 language sql stable
+set enable_bitmapscan = off
+set enable_sort = off
 begin atomic
-    select i.request, m.position
-    from (
-        select w.request, request_tenant[w.request] as tenant, string_to_array(w.types, e'\x1f') as types,
-            string_to_array(w.tags, e'\x1f') as tags, w.after, coalesce(w.seen, '{}')::bigint[] as seen
+    with items as materialized (
+        select w.request, request_tenant[w.request] as tenant,
+            foldlog.types_named(string_to_array(w.types, e'\x1f')) as types,
+            string_to_array(w.tags, e'\x1f') as tags, w.after,
+            coalesce(w.seen, '{}')::bigint[] as seen
         from unnest(item_request, item_types, item_tags, item_after, item_seen)
             w(request, types, tags, after, seen)
-        where w.request = any (live) and w.tags is not null
-    ) i
+        where w.request = any (live)
+    )
+    select i.request, m.position
+    from items i
     cross join lateral (
         select t.position from foldlog.event_tag t
         where t.tenant = i.tenant and t.tag = i.tags[1] and t.position > i.after
             and t.position <> all (i.seen)
-            and foldlog.carries(t.tenant, i.tags, t.position) and foldlog.is_of(t.type_id, i.types)
+            and (i.types is null or t.type_id = any (i.types))
+            and (cardinality(i.tags) = 1 or not exists (
+                select from unnest(i.tags[2:]) r(tag)
+                -- Not another exists: it would be joined, and read all tags of the tenant.
+                where (
+                    select o.position from foldlog.event_tag o
+                    where o.tenant = i.tenant and o.tag = r.tag and o.position = t.position) is null))
         order by t.position
         limit 1
     ) m
+    where i.tags is not null
     union all
     select i.request, m.position
-    from (
-        select w.request, request_tenant[w.request] as tenant, string_to_array(w.types, e'\x1f') as types,
-            w.after, coalesce(w.seen, '{}')::bigint[] as seen
-        from unnest(item_request, item_types, item_tags, item_after, item_seen)
-            w(request, types, tags, after, seen)
-        where w.request = any (live) and w.tags is null
-    ) i
+    from items i
     cross join lateral (
         select e.position
         from foldlog.event e
-        join foldlog.stream s on s.id = e.stream_id
-        where s.tenant = i.tenant and e.position > i.after and e.position <> all (i.seen)
-            and foldlog.is_of(e.type_id, i.types)
+        where e.position > i.after and e.position <> all (i.seen)
+            and (i.types is null or e.type_id = any (i.types))
+            -- Not a join: that could begin with all of the tenant's streams.
+            and i.tenant = (select s.tenant from foldlog.stream s where s.id = e.stream_id)
         order by e.position
         limit 1
-    ) m;
+    ) m
+    where i.tags is null;
 end;
 
 -- Which process holds what an append with these tags waits for. For people: by the time they read it,
@@ -420,45 +418,53 @@ begin
         null::timestamptz, null::integer[];
 end $$;
 
--- The positions of the events that match any item, in order, and which items each of them matches.
+-- The positions of the events that match any item, in order, and which items each of them matches. As
+-- above, each item's are found by walking an index.
 create function foldlog.query_positions(
     in_tenant text, item_types text[], item_tags text[], low bigint, high bigint, at_most integer
 ) returns table ("position" bigint, matched integer[])
 language sql stable
+set enable_bitmapscan = off
+set enable_sort = off
 begin atomic
+    with items as materialized (
+        select w.item::integer - 1 as item,
+            foldlog.types_named(string_to_array(w.types, e'\x1f')) as types,
+            string_to_array(w.tags, e'\x1f') as tags
+        from unnest(item_types, item_tags) with ordinality w(types, tags, item)
+    )
     select m.position, array_agg(m.item order by m.item)
     from (
         select t.position, i.item
-        from (
-            select w.item::integer - 1 as item, string_to_array(w.types, e'\x1f') as types,
-                string_to_array(w.tags, e'\x1f') as tags
-            from unnest(item_types, item_tags) with ordinality w(types, tags, item)
-            where w.tags is not null
-        ) i
+        from items i
         cross join lateral (
             select r.position from foldlog.event_tag r
             where r.tenant = in_tenant and r.tag = i.tags[1] and r.position > low
                 and r.position <= high
-                and foldlog.carries(in_tenant, i.tags, r.position) and foldlog.is_of(r.type_id, i.types)
+                and (i.types is null or r.type_id = any (i.types))
+                and (cardinality(i.tags) = 1 or not exists (
+                    select from unnest(i.tags[2:]) n(tag)
+                    where (
+                        select o.position from foldlog.event_tag o
+                        where o.tenant = in_tenant and o.tag = n.tag
+                            and o.position = r.position) is null))
             order by r.position
             limit at_most
         ) t
+        where i.tags is not null
         union all
         select t.position, i.item
-        from (
-            select w.item::integer - 1 as item, string_to_array(w.types, e'\x1f') as types
-            from unnest(item_types, item_tags) with ordinality w(types, tags, item)
-            where w.tags is null
-        ) i
+        from items i
         cross join lateral (
             select e.position
             from foldlog.event e
-            join foldlog.stream s on s.id = e.stream_id
-            where s.tenant = in_tenant and e.position > low and e.position <= high
-                and foldlog.is_of(e.type_id, i.types)
+            where e.position > low and e.position <= high
+                and (i.types is null or e.type_id = any (i.types))
+                and in_tenant = (select s.tenant from foldlog.stream s where s.id = e.stream_id)
             order by e.position
             limit at_most
         ) t
+        where i.tags is null
     ) m
     group by m.position
     order by m.position

@@ -164,11 +164,17 @@ mod tests {
 
     /// Streams by number, with so many events of so many bytes each.
     fn request(parts: &[(u32, Expected)], events: usize, bytes: usize) -> Request {
+        tagged(parts, events, bytes, &[])
+    }
+
+    /// The same with tags by number on each event.
+    fn tagged(parts: &[(u32, Expected)], events: usize, bytes: usize, tags: &[u32]) -> Request {
+        let tags: Vec<_> = tags.iter().map(|n| Tag::new("tag", &n.to_string()).unwrap()).collect();
         let text = format!("\"{}\"", "x".repeat(bytes));
         let event = || Encoded {
             kind: "Noted",
             payload: RawValue::from_string(text.clone()).unwrap(),
-            tags: Vec::new(),
+            tags: tags.clone(),
         };
         let part = |(stream, expected): &(u32, Expected)| {
             let name = StreamName::parse(&Tenant::default(), &format!("note-{stream}")).unwrap();
@@ -224,9 +230,21 @@ mod tests {
         assert_eq!(admitted(&late), [true, false, true]);
     }
 
+    /// Whether the first of an item's tags is on an event of the other, or every event matches. More
+    /// than what may match, and what the append function refuses to judge in one call.
+    fn judges(judge: &Request, other: &Request) -> bool {
+        let written: Vec<_> = tags(other).map(Tag::as_str).collect();
+        judge.condition.iter().flat_map(Condition::items).any(|item| match item.tags {
+            Some(tags) => written.iter().any(|tag| tags.split('\u{1f}').next() == Some(*tag)),
+            None => events(other) > 0,
+        })
+    }
+
     /// Whether the second must see what the first did, or must not share a call with it.
     fn dependent(a: &Request, b: &Request) -> bool {
-        a.id.is_some() && a.id == b.id
+        judges(a, b)
+            || judges(b, a)
+            || a.id.is_some() && a.id == b.id
             || a.streams.iter().any(|a| {
                 b.streams.iter().any(|b| {
                     a.name == b.name && (a.expected, b.expected) != (Expected::Any, Expected::Any)
@@ -249,7 +267,14 @@ mod tests {
                 (*stream, expected)
             })
             .collect();
-        let request = request(&parts, rng.choice([0, 1, 3, 200]).unwrap(), 0);
+        let tags: Vec<_> = (0..8).filter(|_| rng.u32(..8) == 0).collect();
+        let mut request = tagged(&parts, rng.choice([0, 1, 3, 200]).unwrap(), 0, &tags);
+        if rng.u32(..3) == 0 {
+            let items: Vec<Vec<u32>> = (0..rng.usize(1..3))
+                .map(|_| (0..8).filter(|_| rng.u32(..4) == 0).collect())
+                .collect();
+            request = request.condition(Condition::of_tags(&items)).unwrap();
+        }
         if rng.bool() { request.id(Uuid::from_u128(rng.u128(..9))) } else { request }
     }
 
