@@ -97,13 +97,12 @@ fn writers(
     bench: &Bench,
     stop: &Arc<AtomicBool>,
     tags: &'static [&'static str],
-) -> Vec<tokio::task::JoinHandle<u64>> {
+) -> Vec<tokio::task::JoinHandle<()>> {
     (0..12)
         .map(|n| {
             let (store, stop) = (bench.store.clone(), stop.clone());
             tokio::spawn(async move {
                 let mut session = store.db().session("foldlog test").await.unwrap();
-                let mut count = 0;
                 while !stop.load(Ordering::Relaxed) {
                     run(&mut session, "begin").await;
                     let events = match tags {
@@ -112,9 +111,7 @@ fn writers(
                     };
                     store.append_in(&mut session, &request([events])).await.unwrap();
                     run(&mut session, "select pg_sleep(0.02); commit").await;
-                    count += 1;
                 }
-                count
             })
         })
         .collect()
@@ -123,9 +120,9 @@ fn writers(
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_stream_of_writers_without_a_pause_starves_no_condition() {
     let bench = Bench::new().await;
-    for (round, tags) in [(0, &["seat:1"][..]), (1, &[])] {
+    for tags in [&["seat:1"][..], &[]] {
         let stop = Arc::new(AtomicBool::new(false));
-        // What is on the course of no writer: it has to be judged, and holds.
+        // No writer adds to it: once it is judged, it holds.
         let rare = query(tags).tagged(&super::tag("rare:1"));
         let asked = if tags.is_empty() {
             foldlog_core::Query::kinds::<crate::support::Note>(["Closed"])
@@ -138,16 +135,11 @@ async fn a_stream_of_writers_without_a_pause_starves_no_condition() {
         let sql = "select count(*) from foldlog.event";
         let had = number(&mut session, sql).await;
         wait_until(PATIENCE, async || number(&mut session, sql).await > had + 20).await;
-        let since = std::time::Instant::now();
         let result = bench.store.append(&on(&before, [tagged("note-a", &[])])).await;
-        eprintln!("round {round}: {:?} {}", since.elapsed(), result.is_ok());
         stop.store(true, Ordering::Relaxed);
-        let mut count = 0;
         for writer in writing {
-            count += writer.await.unwrap();
+            writer.await.unwrap();
         }
-        eprintln!("round {round}: {count} appends meanwhile");
         result.unwrap();
     }
-    drop(condition(&bench, &[]).await);
 }
