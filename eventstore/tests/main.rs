@@ -22,6 +22,7 @@ mod lists;
 mod load;
 mod marks;
 mod migrations;
+mod plans;
 mod positions;
 mod prepared;
 mod readers;
