@@ -11,9 +11,11 @@ mod boundary;
 mod call;
 #[cfg(feature = "tokio-postgres")]
 mod client;
+mod driven;
 mod event_type;
 mod events;
 mod group;
+mod import;
 mod limits;
 mod list;
 mod mark;
@@ -32,6 +34,7 @@ pub use boundary::Condition;
 pub use client::TokioClient;
 pub use events::{Events, TypedEvents};
 pub use foldlog_pg::segment::{Segment, SegmentState};
+pub use import::{HistoricalEvent, Import, ImportError, ImportProgress, Imported};
 pub use limits::{
     APPEND_BYTES_MAX, APPEND_EVENTS_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX, EVENT_TAGS_MAX,
     METADATA_BYTES_MAX,
@@ -69,5 +72,10 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("query_read", include_str!("../sql/query_read.sql")),
     ("tag_holder", include_str!("../sql/tag_holder.sql")),
     ("receipt_read", include_str!("../sql/receipt_read.sql")),
+    ("import_open", include_str!("../sql/import_open.sql")),
+    ("import_batch", include_str!("../sql/import_batch.sql")),
+    ("import_copy", include_str!("../sql/import_copy.sql")),
+    ("import_batch_end", include_str!("../sql/import_batch_end.sql")),
+    ("import_finish", include_str!("../sql/import_finish.sql")),
     ("wake_notify", include_str!("../sql/wake_notify.sql")),
 ];

@@ -2,6 +2,7 @@
 //! absent, and nothing left behind.
 
 mod appends;
+mod imports;
 mod listing;
 mod marks;
 mod reads;

@@ -17,6 +17,7 @@ mod events;
 mod expected;
 mod group;
 mod groups;
+mod imports;
 mod kept;
 mod lists;
 mod load;

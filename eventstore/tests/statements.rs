@@ -41,6 +41,20 @@ const GOLDEN: [(&str, &str, &str); 22] = [
     ),
     ("tag_holder", "text _text", "pid:int4"),
     (
+        "import_open",
+        "text",
+        "done:int8 digest:bytea begun_us:int8 width:int8 last_tenant:text last_stream:text \
+         last_version:int8 last_event_id:uuid last_position:int8",
+    ),
+    (
+        "import_batch",
+        "text int8 _text _text _int8 _int4 _text int4",
+        "row_ids:_int8 versions:_int8 positions:_int8",
+    ),
+    ("import_copy", "", ""),
+    ("import_batch_end", "text _int8 _int8 _int8 int8 bytea int8", "import_batch_end_1:void"),
+    ("import_finish", "text", "import_finish_1:void"),
+    (
         "receipt_read",
         "text uuid",
         "content_hash:bytea versions:_int8 last_positions:_int8 reply:text",

@@ -25,7 +25,7 @@ end $$;
 -- segments of a fixed width; segment k holds the positions from k * width up to (k + 1) * width. Tables
 -- that belong to it by position are its companions, and have the same segments.
 create table foldlog.log (
-    number smallint primary key check (number between 0 and 4091),
+    number smallint primary key check (number between 0 and 4090),
     name text collate "C" not null unique,
     position_sequence text not null,
     segment_parent text not null,
@@ -38,7 +38,7 @@ create table foldlog.log (
 
 -- Our keys among PostgreSQL's advisory locks: store (7 bits), log (12 bits), value (44 bits).
 -- Wire format between versions: never change it. Log 4095 is kept for tags; 4094 is for the creation
--- of streams, 4093 for receipts, 4092 for the making of segments.
+-- of streams, 4093 for receipts, 4092 for the making of segments, 4091 for imports.
 create function foldlog.lock_key(store integer, of_log integer, value bigint) returns bigint
 language sql immutable
 begin atomic

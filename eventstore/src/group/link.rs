@@ -1,9 +1,8 @@
 //! A connection of the group: a session of its own, outside of any transaction.
 
 use std::error::Error as StdError;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::{Context, Poll};
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use foldlog_core::{Error, ErrorKind};
@@ -14,6 +13,7 @@ use tokio_postgres::{Client, Row, Statement};
 use uuid::Uuid;
 
 use crate::call::{Answer, Columns};
+use crate::driven::{driven, moves};
 use crate::request::Request;
 
 /// A server that has not answered by then, beyond the time a call may wait for a lock, is taken for
@@ -144,34 +144,6 @@ impl Link {
             if self.connection.is_none() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
-    }
-}
-
-/// A future of the client, with the connection that moves its bytes.
-async fn driven<F: Future>(connection: &mut Option<Connection>, future: F) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        // First what the future wants sent, then what has come.
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
-            return Poll::Ready(output);
-        }
-        moves(connection, cx);
-        future.as_mut().poll(cx)
-    })
-    .await
-}
-
-/// Moves bytes as far as they go now. A connection that has ended is dropped: it holds the other end of
-/// each answer that is waited for, and only so are they given up.
-fn moves(connection: &mut Option<Connection>, cx: &mut Context<'_>) {
-    while let Some(open) = connection {
-        match open.poll_message(cx) {
-            // Notices are for people, and the server logs them.
-            Poll::Ready(Some(Ok(_))) => {}
-            // What went wrong the client's future says, too.
-            Poll::Ready(Some(Err(_)) | None) => *connection = None,
-            Poll::Pending => return,
-        }
     }
 }
 

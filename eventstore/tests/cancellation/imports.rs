@@ -1,0 +1,60 @@
+//! Dropped imports: whole batches, and the same import goes on behind them.
+
+use foldlog_eventstore::{HistoricalEvent, Import};
+use foldlog_testkit::sweep;
+use serde_json::value::RawValue;
+
+use super::Narrow;
+use crate::support::{name, number};
+
+/// Five events of two streams of this round.
+fn events(round: u32) -> Vec<HistoricalEvent> {
+    let past = |stream: u32, version| {
+        let payload = RawValue::from_string("1".to_owned()).unwrap();
+        let stream = name(&format!("note-{round}:{stream}"));
+        HistoricalEvent::new(stream, version, "Noted", std::time::UNIX_EPOCH, payload)
+    };
+    vec![past(1, 1), past(2, 1), past(1, 2), past(1, 3), past(2, 2)]
+}
+
+impl Narrow {
+    fn import(&self, round: u32) -> Import<'static> {
+        self.store.import(format!("round {round}")).batch_events(2)
+    }
+
+    /// Whole batches are stored, and a second run of it stores the rest.
+    async fn goes_on(&mut self, round: u32) {
+        self.nothing_left().await;
+        let done = "select coalesce((select sum(i.done) from foldlog.import i), 0)::bigint";
+        let stored = "select count(*) from foldlog.event";
+        let (before, events_before) =
+            (number(&mut self.outside, done).await, number(&mut self.outside, stored).await);
+        assert_eq!(before, events_before, "what is counted is what is stored");
+        assert!([0, 2, 4].contains(&(before % 5)), "{before}");
+        self.import(round).run_iter(events(round)).await.unwrap();
+        assert_eq!(number(&mut self.outside, stored).await % 5, 0);
+        self.nothing_left().await;
+    }
+}
+
+#[tokio::test]
+async fn dropped_imports_leave_whole_batches_and_go_on_behind_them() {
+    let mut narrow = Narrow::new().await;
+    let mut round = 0;
+    sweep("Import::run_iter", async |cut| {
+        round += 1;
+        let imported = cut.of(narrow.import(round).run_iter(events(round))).await;
+        narrow.goes_on(round).await;
+        imported.is_some()
+    })
+    .await;
+    sweep("Import::run", async |cut| {
+        round += 1;
+        let input =
+            futures_util::stream::iter(events(round).into_iter().map(Ok::<_, std::io::Error>));
+        let imported = cut.of(narrow.import(round).run(input)).await;
+        narrow.goes_on(round).await;
+        imported.is_some()
+    })
+    .await;
+}
