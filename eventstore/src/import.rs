@@ -6,7 +6,7 @@ mod gather;
 mod history;
 mod session;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use foldlog_core::{Error, ErrorKind, Position, Token};
 use futures_util::{Stream, future};
@@ -112,7 +112,7 @@ impl<'p> Import<'p> {
             return Err(Error::new(ErrorKind::Invalid, message).into());
         }
         let (session, opened) = ImportSession::open(&self.store, &self.name).await?;
-        let mut gather = Gather::new(events, self.batch_events.min(opened.width));
+        let mut gather = Gather::new(events, opened.begun, self.batch_events.min(opened.width));
         gather.pass_over(&self.name, &opened).await?;
         let skipped = opened.done;
         let mut run = Run::new(self, session, skipped);
@@ -129,6 +129,21 @@ impl<'p> Import<'p> {
         }
         let token = last.map(|last| import.store.token(last));
         Ok(Imported { done, imported: done - skipped, skipped, token })
+    }
+
+    /// Takes in an input as [`run`](Self::run) does, and stores nothing: how many events it has, or the
+    /// first that would be refused for what it is.
+    pub(crate) async fn check<E: Into<BoxError>>(
+        self,
+        events: impl Stream<Item = Result<HistoricalEvent, E>> + Send,
+    ) -> Result<u64, ImportError> {
+        let mut gather = Gather::new(events, SystemTime::UNIX_EPOCH, self.batch_events);
+        loop {
+            let batch = gather.batch().await?;
+            if batch.is_empty() {
+                return Ok(batch.done);
+            }
+        }
     }
 
     /// The same, from an iterator.

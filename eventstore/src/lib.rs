@@ -11,6 +11,7 @@ mod boundary;
 mod call;
 #[cfg(feature = "tokio-postgres")]
 mod client;
+mod cqrs_es;
 mod driven;
 mod event_type;
 mod events;
@@ -32,6 +33,7 @@ pub use append::{AppendError, Appended, StreamAppended};
 pub use boundary::Condition;
 #[cfg(feature = "tokio-postgres")]
 pub use client::TokioClient;
+pub use cqrs_es::{CqrsEs, CqrsEsCategory, CqrsEsError, CqrsEsReport, CqrsEsType, PayloadForm};
 pub use events::{Events, TypedEvents};
 pub use foldlog_pg::segment::{Segment, SegmentState};
 pub use import::{HistoricalEvent, Import, ImportError, ImportProgress, Imported};
@@ -72,6 +74,12 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("query_read", include_str!("../sql/query_read.sql")),
     ("tag_holder", include_str!("../sql/tag_holder.sql")),
     ("receipt_read", include_str!("../sql/receipt_read.sql")),
+    ("cqrs_es_session", include_str!("../sql/cqrs_es_session.sql")),
+    ("cqrs_es_begin", include_str!("../sql/cqrs_es_begin.sql")),
+    ("cqrs_es_table", include_str!("../sql/cqrs_es_table.sql")),
+    ("cqrs_es_by_stream", include_str!("../sql/cqrs_es_by_stream.sql")),
+    ("cqrs_es_by_time", include_str!("../sql/cqrs_es_by_time.sql")),
+    ("cqrs_es_one", include_str!("../sql/cqrs_es_one.sql")),
     ("import_open", include_str!("../sql/import_open.sql")),
     ("import_batch", include_str!("../sql/import_batch.sql")),
     ("import_copy", include_str!("../sql/import_copy.sql")),

@@ -25,7 +25,7 @@ fn json(json: &str) -> Box<RawValue> {
 /// An event of a stream whose payload is its version.
 fn past(stream: &str, version: u64) -> HistoricalEvent {
     let payload = json(&version.to_string());
-    HistoricalEvent::new(name(stream), version, "Noted", time(version), payload)
+    HistoricalEvent::new(name(stream), version, "Noted", payload).recorded(time(version))
 }
 
 /// The history of so many streams, which take turns, and the labels of its events in order.
@@ -64,8 +64,7 @@ async fn a_history_is_stored_as_it_was_and_in_its_order() {
     let metadata = r#"{"correlation_id":"c", "user" : {"who":"Ada"}}"#;
     let events = [
         past("note-a", 1).id(given).metadata(json(metadata)),
-        HistoricalEvent::new(elsewhere.clone(), 1, "Closed", time(9), json("null"))
-            .schema_version(2),
+        HistoricalEvent::new(elsewhere.clone(), 1, "Closed", json("null")).schema_version(2),
         past("note-a", 2),
     ];
     let imported = bench.store.import("history").run_iter(events).await.unwrap();
@@ -80,6 +79,9 @@ async fn a_history_is_stored_as_it_was_and_in_its_order() {
     let page = bench.store.read_stream(&elsewhere, 0, 10).await.unwrap();
     assert_eq!((&*page.events[0].kind, page.events[0].schema_version), ("Closed", 2));
     assert_ne!(page.events[0].id, second.id);
+    let begun =
+        "select count(*) from foldlog.event e join foldlog.import i on i.begun_at = e.recorded_at";
+    assert_eq!(number(&mut bench.session().await, begun).await, 1, "where no time is given");
     assert_eq!(bench.all().await, ["note-a@1", "note-a@1", "note-a@2"]);
     bench.nothing_wrong().await;
     // Appends go on behind it.

@@ -161,10 +161,15 @@ impl Batch {
 }
 
 /// The part of a row that is the same in every store; `None` if no server has such a time.
-pub(super) fn content(into: &mut Vec<u8>, event: &HistoricalEvent, id: Uuid) -> Option<()> {
+pub(super) fn content(
+    into: &mut Vec<u8>,
+    event: &HistoricalEvent,
+    id: Uuid,
+    begun: SystemTime,
+) -> Option<()> {
     into.clear();
     field(into, &i64::try_from(event.version).ok()?.to_be_bytes());
-    field(into, &time(event.recorded)?.to_be_bytes());
+    field(into, &time(event.recorded.unwrap_or(begun))?.to_be_bytes());
     field(into, id.as_bytes());
     field(into, event.payload.get().as_bytes());
     match &event.metadata {
@@ -244,7 +249,7 @@ mod tests {
         let stream = StreamName::parse(&Tenant::default(), "note-a").unwrap();
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         let payload = RawValue::from_string("1".to_owned()).unwrap();
-        HistoricalEvent::new(stream, version, "Noted", time, payload)
+        HistoricalEvent::new(stream, version, "Noted", payload).recorded(time)
     }
 
     #[test]
@@ -252,7 +257,7 @@ mod tests {
         let (mut batch, mut content_of) = (Batch::new(0), Vec::new());
         for version in [1, 2] {
             let event = event(version);
-            content(&mut content_of, &event, event.stored_id()).unwrap();
+            content(&mut content_of, &event, event.stored_id(), SystemTime::UNIX_EPOCH).unwrap();
             batch.push(version, event, &content_of, 0);
         }
         assert!(batch.fill(&[7, 9], &[3], &[5]));

@@ -1,6 +1,7 @@
 //! Taking in the input: every event is checked, counted and digested, and put into a batch.
 
 use std::pin::Pin;
+use std::time::SystemTime;
 
 use foldlog_core::{Error, ErrorKind, Metadata};
 use futures_util::{Stream, StreamExt as _};
@@ -24,6 +25,7 @@ pub(super) struct Gather<'i, E> {
     input: Pin<Box<dyn Stream<Item = Result<HistoricalEvent, E>> + Send + 'i>>,
     kinds: Kinds,
     row: u64,
+    begun: SystemTime,
     digest: [u8; 32],
     content: Vec<u8>,
     events_max: usize,
@@ -32,12 +34,14 @@ pub(super) struct Gather<'i, E> {
 impl<'i, E: Into<BoxError>> Gather<'i, E> {
     pub(super) fn new(
         input: impl Stream<Item = Result<HistoricalEvent, E>> + Send + 'i,
+        begun: SystemTime,
         events_max: usize,
     ) -> Self {
         Self {
             input: Box::pin(input),
             kinds: Kinds::default(),
             row: 0,
+            begun,
             digest: [0; 32],
             content: Vec::new(),
             events_max: events_max.max(1),
@@ -60,7 +64,7 @@ impl<'i, E: Into<BoxError>> Gather<'i, E> {
             };
             // What differs may also be at fault; that it differs is said first, below.
             let id = event.stored_id();
-            content(&mut self.content, &event, id)
+            content(&mut self.content, &event, id, self.begun)
                 .ok_or_else(|| self.refused(&event, at_no_time()))?;
             self.digest = self.digested(&event);
             last = Some((event, id));
@@ -94,7 +98,7 @@ impl<'i, E: Into<BoxError>> Gather<'i, E> {
             let Some(event) = self.next().await? else { break };
             self.check(&event).map_err(|why| self.refused(&event, why))?;
             let id = event.stored_id();
-            content(&mut self.content, &event, id)
+            content(&mut self.content, &event, id, self.begun)
                 .ok_or_else(|| self.refused(&event, at_no_time()))?;
             if let Some(end) = batch.end_of(&event.stream)
                 && event.version != end + 1

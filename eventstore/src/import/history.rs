@@ -19,19 +19,18 @@ pub struct HistoricalEvent {
     pub(crate) kind: Arc<str>,
     pub(crate) schema_version: u32,
     pub(crate) id: Option<Uuid>,
-    pub(crate) recorded: SystemTime,
+    pub(crate) recorded: Option<SystemTime>,
     pub(crate) payload: Box<RawValue>,
     pub(crate) metadata: Option<Box<RawValue>>,
 }
 
 impl HistoricalEvent {
-    /// An event by its stream, its version there (counted from 1), the name of its type, when it was
-    /// recorded, and its payload in the form in which an [`Event`](foldlog_core::Event) is stored.
+    /// An event by its stream, its version there (counted from 1), the name of its type, and its payload
+    /// in the form in which an [`Event`](foldlog_core::Event) is stored.
     pub fn new(
         stream: StreamName,
         version: u64,
         kind: impl Into<Arc<str>>,
-        recorded: SystemTime,
         payload: Box<RawValue>,
     ) -> Self {
         Self {
@@ -40,7 +39,7 @@ impl HistoricalEvent {
             kind: kind.into(),
             schema_version: 1,
             id: None,
-            recorded,
+            recorded: None,
             payload,
             metadata: None,
         }
@@ -49,6 +48,12 @@ impl HistoricalEvent {
     /// The id it has. Without one it is derived from stream and version, the same each time.
     pub fn id(mut self, id: Uuid) -> Self {
         self.id = Some(id);
+        self
+    }
+
+    /// When it was recorded. Without it, that is when the import began: the first run of its name.
+    pub fn recorded(mut self, time: SystemTime) -> Self {
+        self.recorded = Some(time);
         self
     }
 

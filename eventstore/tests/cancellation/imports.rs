@@ -12,7 +12,7 @@ fn events(round: u32) -> Vec<HistoricalEvent> {
     let past = |stream: u32, version| {
         let payload = RawValue::from_string("1".to_owned()).unwrap();
         let stream = name(&format!("note-{round}:{stream}"));
-        HistoricalEvent::new(stream, version, "Noted", std::time::UNIX_EPOCH, payload)
+        HistoricalEvent::new(stream, version, "Noted", payload)
     };
     vec![past(1, 1), past(2, 1), past(1, 2), past(1, 3), past(2, 2)]
 }

@@ -41,8 +41,9 @@ async fn versions_that_dont_continue_a_stream_are_named_with_row_and_remedy() {
 #[tokio::test]
 async fn what_could_not_be_read_back_is_refused_with_its_row() {
     let bench = Bench::new().await;
-    let with =
-        |payload: &str| HistoricalEvent::new(name("note-1"), 2, "Noted", time(2), json(payload));
+    let with = |payload: &str| {
+        HistoricalEvent::new(name("note-1"), 2, "Noted", json(payload)).recorded(time(2))
+    };
     let big = format!("\"{}\"", "x".repeat(EVENT_BYTES_MAX));
     let deep = format!("{}{}", "[".repeat(65), "]".repeat(65));
     let early = std::time::SystemTime::UNIX_EPOCH - std::time::Duration::from_secs(1);
@@ -55,8 +56,8 @@ async fn what_could_not_be_read_back_is_refused_with_its_row() {
         (past("note-1", 2).metadata(json(r#"{"correlation_id":7}"#)), "metadata"),
         (past("note-1", 2).schema_version(0), "counted from 1"),
         (past("note-1", 0), "counted from 1"),
-        (HistoricalEvent::new(name("note-1"), 2, "", time(2), json("1")), "event type"),
-        (HistoricalEvent::new(name("note-1"), 2, "Noted", early, json("1")), "before 1970"),
+        (HistoricalEvent::new(name("note-1"), 2, "", json("1")), "event type"),
+        (past("note-1", 2).recorded(early), "before 1970"),
     ] {
         let error = refused(&bench, vec![past("note-1", 1), event]).await;
         let text = error.to_string();
@@ -90,7 +91,8 @@ async fn an_input_that_differs_from_the_one_begun_with_is_refused() {
         events[at] = event;
         events
     };
-    let other = |payload| HistoricalEvent::new(name("note-1"), 1, "Noted", time(1), json(payload));
+    let other =
+        |payload| HistoricalEvent::new(name("note-1"), 1, "Noted", json(payload)).recorded(time(1));
     for (events, says) in [
         (history(2, 2), "ends after 4"),
         (history(3, 3), "in row 6 of this input stands event 2 of stream note-3"),
