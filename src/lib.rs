@@ -18,6 +18,7 @@
 //! - `App::archive`, `truncate_before`, `truncate_to_summary` and `tombstone` end streams, or begin
 //!   them later;
 //! - `App::export` takes a stored stream out as a fixture for a test; see [`testing`];
+//! - `EventStore::import` takes in a history in bulk, also that of cqrs-es; see `import`;
 //! - `App::view` reads a [`View`](trait@View), rows [`Fold`]ed from events by workers that the app
 //!   runs: as they are, at least as new as a token, or exact.
 //!
@@ -139,6 +140,20 @@ pub mod testing {
     pub use foldlog_core::given::{
         Fixture, Given, When, given, given_fixture, given_id, round_trips, snapshots_agree,
     };
+}
+
+/// Bulk import: a history with its versions, times and ids, and what cqrs-es has stored.
+///
+#[doc = include_str!("../docs/importing.md")]
+#[cfg(feature = "eventstore")]
+pub mod import {
+    pub use foldlog_eventstore::{
+        CqrsEs, CqrsEsCategory, CqrsEsError, CqrsEsReport, CqrsEsType, HistoricalEvent, Import,
+        ImportError, ImportProgress, Imported, PayloadForm,
+    };
+
+    #[doc = include_str!("../docs/coming-from-cqrs-es.md")]
+    pub mod coming_from_cqrs_es {}
 }
 
 /// What the derives name. Not part of the public interface.

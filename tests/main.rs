@@ -13,6 +13,7 @@ mod event_views;
 mod examples;
 mod export;
 mod futures;
+mod import_cqrs_es;
 mod lifecycle;
 mod marks;
 mod past;

@@ -37,6 +37,7 @@ pub struct CqrsEs<'p> {
     table: String,
     name: Option<String>,
     dry_run: bool,
+    batch_events: Option<usize>,
     told: Told,
     verify: Vec<Verify>,
     progress: Option<Box<dyn FnMut(&ImportProgress) + Send + 'p>>,
@@ -108,6 +109,7 @@ impl<'p> CqrsEs<'p> {
             table: "events".to_owned(),
             name: None,
             dry_run: false,
+            batch_events: None,
             told,
             verify: Vec::new(),
             progress: None,
@@ -187,6 +189,12 @@ impl<'p> CqrsEs<'p> {
         self
     }
 
+    /// As [`Import::batch_events`].
+    pub fn batch_events(mut self, events: usize) -> Self {
+        self.batch_events = Some(events);
+        self
+    }
+
     /// Is told after each batch how far the import has come.
     pub fn on_progress(mut self, progress: impl FnMut(&ImportProgress) + Send + 'p) -> Self {
         self.progress = Some(Box::new(progress));
@@ -213,7 +221,10 @@ impl<'p> CqrsEs<'p> {
         let name = self.name.take().unwrap_or_else(|| format!("cqrs-es {}", self.table));
         let rows = source.rows(field.is_some(), field.as_deref()).await?;
         let events = rows.map(|row| plan.event(&SourceRow::read(&row?)?));
-        let import: Import<'_> = store.import(name);
+        let mut import: Import<'_> = store.import(name);
+        if let Some(events) = self.batch_events {
+            import = import.batch_events(events);
+        }
         if self.dry_run {
             if let Err(error) = import.check(events).await {
                 report.problems.push(told(&error));

@@ -10,6 +10,7 @@ mod backward;
 mod boundaries;
 mod cancellation;
 mod clusters;
+mod cqrs_es;
 mod crashes;
 mod draws;
 mod event_types;

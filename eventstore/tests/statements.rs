@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use crate::support::database;
 
 /// Name, parameters, columns.
-const GOLDEN: [(&str, &str, &str); 22] = [
+const GOLDEN: [(&str, &str, &str); 28] = [
     (
         "all_read",
         "int8 int4 int8 int4 int4 _text _text",
@@ -31,6 +31,22 @@ const GOLDEN: [(&str, &str, &str); 22] = [
         "set_config:text set_config:text set_config:text set_config:text case:text",
     ),
     ("category_list", "", "category:text kind:text schema_version:int4"),
+    ("cqrs_es_begin", "", ""),
+    (
+        "cqrs_es_by_stream",
+        "text",
+        "aggregate_type:text aggregate_id:text sequence:int8 event_type:text event_version:text \
+         payload:text metadata:text recorded_us:int8",
+    ),
+    (
+        "cqrs_es_by_time",
+        "text",
+        "aggregate_type:text aggregate_id:text sequence:int8 event_type:text event_version:text \
+         payload:text metadata:text recorded_us:int8",
+    ),
+    ("cqrs_es_one", "text text", "sequence:int8 event_type:text event_version:text payload:text"),
+    ("cqrs_es_session", "", "set_config:text set_config:text"),
+    ("cqrs_es_table", "text", "source_table:text"),
     ("event_type_read", "", "id:int4 category:text name:text schema_version:int4"),
     ("event_type_register", "int4 text _text _int4", "name:text schema_version:int4 id:int4"),
     (
@@ -161,6 +177,9 @@ async fn every_statement_has_the_types_that_the_code_binds_and_reads() {
     let db = database.db();
     let Session { client, connection } = db.endpoint().session("foldlog test").await.unwrap();
     let driving = tokio::spawn(connection);
+    // The table whose name is put into the statements that read one of cqrs-es.
+    let table = crate::cqrs_es::TABLE.replace("table events", "table source_events");
+    client.batch_execute(&table).await.unwrap();
     let known: BTreeSet<_> = STATEMENTS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(known, names("sql"), "every file is a statement and every statement a file");
     assert_eq!(known, GOLDEN.iter().map(|(name, ..)| (*name).to_owned()).collect());

@@ -38,7 +38,8 @@ impl<'i, E: Into<BoxError>> Gather<'i, E> {
         events_max: usize,
     ) -> Self {
         Self {
-            input: Box::pin(input),
+            // It is asked again behind its end, for the batch that tells that it is over.
+            input: Box::pin(input.fuse()),
             kinds: Kinds::default(),
             row: 0,
             begun,

@@ -1,11 +1,12 @@
 //! Dropped imports: whole batches, and the same import goes on behind them.
 
-use foldlog_eventstore::{HistoricalEvent, Import};
+use foldlog_core::Tenant;
+use foldlog_eventstore::{CqrsEs, HistoricalEvent, Import};
 use foldlog_testkit::sweep;
 use serde_json::value::RawValue;
 
 use super::Narrow;
-use crate::support::{name, number};
+use crate::support::{name, number, run};
 
 /// Five events of two streams of this round.
 fn events(round: u32) -> Vec<HistoricalEvent> {
@@ -54,6 +55,31 @@ async fn dropped_imports_leave_whole_batches_and_go_on_behind_them() {
             futures_util::stream::iter(events(round).into_iter().map(Ok::<_, std::io::Error>));
         let imported = cut.of(narrow.import(round).run(input)).await;
         narrow.goes_on(round).await;
+        imported.is_some()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn dropped_imports_from_cqrs_es_leave_whole_batches_and_go_on_behind_them() {
+    let mut narrow = Narrow::new().await;
+    run(&mut narrow.outside, crate::cqrs_es::TABLE).await;
+    let rows = r#"insert into events select 'thing', a::text, v, 'Made', '1.0', '{"Made":{}}', '{}'
+        from generate_series(1, 2) a, generate_series(1, 3) v"#;
+    run(&mut narrow.outside, rows).await;
+    let of = |narrow: &Narrow, round: u32| {
+        let (name, tenant) = (format!("round {round}"), Tenant::new(&round.to_string()).unwrap());
+        CqrsEs::from_db(&narrow.db).name(name).tenant(tenant).batch_events(4)
+    };
+    let mut round = 0;
+    sweep("CqrsEs::run", async |cut| {
+        round += 1;
+        let imported = cut.of(of(&narrow, round).run(&narrow.store)).await;
+        narrow.nothing_left().await;
+        let rest = of(&narrow, round).run(&narrow.store).await.unwrap();
+        assert!([0, 4, 6].contains(&rest.skipped), "{rest}");
+        assert_eq!(rest.skipped + rest.imported, 6);
+        narrow.nothing_left().await;
         imported.is_some()
     })
     .await;
