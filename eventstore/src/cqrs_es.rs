@@ -10,12 +10,12 @@ mod verify;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use foldlog_core::{Decider, Error, Tenant};
+use foldlog_core::{Decider, Error, Event, Tenant};
 use foldlog_pg::{Db, Endpoint, Variables};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 
-use crate::cqrs_es::plan::Plan;
+use crate::cqrs_es::plan::{Plan, TagsOf};
 use crate::cqrs_es::source::{Source, SourceRow};
 use crate::cqrs_es::survey::{Found, survey};
 use crate::cqrs_es::verify::Verify;
@@ -52,6 +52,7 @@ pub(crate) struct Told {
     categories: BTreeMap<String, String>,
     forms: BTreeMap<String, PayloadForm>,
     versions: BTreeMap<String, u32>,
+    tags: BTreeMap<&'static str, TagsOf>,
 }
 
 /// Why an import from cqrs-es did not come to its end.
@@ -103,6 +104,7 @@ impl<'p> CqrsEs<'p> {
             categories: BTreeMap::new(),
             forms: BTreeMap::new(),
             versions: BTreeMap::new(),
+            tags: BTreeMap::new(),
         };
         Self {
             endpoint,
@@ -169,6 +171,13 @@ impl<'p> CqrsEs<'p> {
     /// The time of events that have none.
     pub fn recorded(mut self, time: SystemTime) -> Self {
         self.told.recorded = Some(time);
+        self
+    }
+
+    /// Gives the events of a category the tags that this type gives them: each is decoded for it.
+    /// Without it they have none, and no boundary finds them.
+    pub fn tags_of<E: Event>(mut self) -> Self {
+        self.told.tags.insert(E::CATEGORY, |raw| E::decode(raw)?.tags());
         self
     }
 

@@ -83,6 +83,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("import_open", include_str!("../sql/import_open.sql")),
     ("import_batch", include_str!("../sql/import_batch.sql")),
     ("import_copy", include_str!("../sql/import_copy.sql")),
+    ("import_copy_tag", include_str!("../sql/import_copy_tag.sql")),
     ("import_batch_end", include_str!("../sql/import_batch_end.sql")),
     ("import_finish", include_str!("../sql/import_finish.sql")),
     ("wake_notify", include_str!("../sql/wake_notify.sql")),

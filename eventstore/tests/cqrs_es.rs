@@ -1,11 +1,11 @@
 //! Imports from cqrs-es: tables as it makes them, payloads as serde writes them.
 
-use foldlog_core::{Decider, Encoded, Error, Event, EventSet, RawEvent, StreamName};
+use foldlog_core::{Decider, Encoded, Error, Event, EventSet, RawEvent, StreamName, Tag};
 use foldlog_eventstore::{CqrsEs, CqrsEsError, CqrsEsReport, PayloadForm};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime};
 
-use crate::support::{Bench, name, number, run};
+use crate::support::{Bench, name, number, run, text as text_of};
 
 /// As postgres-es creates it.
 pub(crate) const TABLE: &str = "create table events (
@@ -57,6 +57,13 @@ impl Event for AccountEvent {
         foldlog_core::derived::kinds::<Self>()
     }
 
+    fn tags(&self) -> Result<Vec<Tag>, Error> {
+        match self {
+            Self::Moved(n, _) => Ok(vec![Tag::new("to", &n.to_string())?]),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     fn encode(&self) -> Result<Encoded, Error> {
         foldlog_core::derived::encode(self)
     }
@@ -102,7 +109,10 @@ fn refused(result: Result<CqrsEsReport, CqrsEsError>) -> CqrsEsReport {
 #[tokio::test]
 async fn a_table_of_cqrs_es_comes_in_as_streams_in_the_order_of_a_field() {
     let bench = bench(ROWS).await;
-    let of = || import(&bench).category("bank-account", "account").order_by_metadata("time");
+    let of = || {
+        let import = import(&bench).category("bank-account", "account").order_by_metadata("time");
+        import.tags_of::<AccountEvent>()
+    };
     let rehearsed = of().dry_run(true).verify::<Account>(10).run(&bench.store).await.unwrap();
     assert!(rehearsed.problems.is_empty(), "{rehearsed}");
     assert_eq!((rehearsed.imported, rehearsed.verified), (0, 2));
@@ -153,6 +163,11 @@ async fn a_table_of_cqrs_es_comes_in_as_streams_in_the_order_of_a_field() {
     ] {
         assert!(text.contains(line), "{line:?} is not in\n{text}");
     }
+    let tags = "select string_agg(t.tag || '@' || t.position, ' ') from foldlog.event_tag t";
+    assert_eq!(text_of(&mut bench.session().await, tags).await, "to:3@6");
+    let forgotten = import(&bench).category("bank-account", "account").dry_run(true);
+    let error = forgotten.verify::<Account>(10).run(&bench.store).await.unwrap_err();
+    assert!(error.to_string().contains("tags_of"), "{error}");
     let again = of().verify::<Account>(1).run(&bench.store).await.unwrap();
     assert_eq!((again.imported, again.skipped, again.verified), (0, 6, 1));
 }
@@ -254,7 +269,7 @@ async fn what_was_told_is_not_guessed() {
 #[tokio::test]
 async fn a_stream_that_means_something_else_is_found_by_the_verification() {
     let bench = bench(ROWS).await;
-    let of = || import(&bench).category("bank-account", "account");
+    let of = || import(&bench).category("bank-account", "account").tags_of::<AccountEvent>();
     of().run(&bench.store).await.unwrap();
     let mut session = bench.session().await;
     run(&mut session, r#"update foldlog.event set payload = '{"cents":501}' where payload::text = '{"cents":500}'"#).await;

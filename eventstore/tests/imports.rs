@@ -3,6 +3,7 @@
 mod broken;
 mod neighbours;
 mod refusals;
+mod tags;
 
 use std::time::{Duration, SystemTime};
 
@@ -166,7 +167,7 @@ async fn a_reader_waits_for_an_open_batch_and_then_has_it_whole() {
     let mut open = bench.begun().await;
     crate::support::run(&mut open, "select foldlog.import_open_1('by hand')").await;
     let batch = "select * from foldlog.import_batch_1('by hand', 0, '{\"\"}', '{note-1}', '{0}', \
-                 '{}', '{}', 3)";
+                 '{}', '{}', '{}', '{}', 3)";
     crate::support::run(&mut open, batch).await;
     bench.store.append(&request([noted("note-2", Expected::Any, 1)])).await.unwrap();
     assert!(follow(&mut *reader, &mut cursor).await.is_empty(), "behind the bound");

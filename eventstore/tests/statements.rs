@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use crate::support::database;
 
 /// Name, parameters, columns.
-const GOLDEN: [(&str, &str, &str); 28] = [
+const GOLDEN: [(&str, &str, &str); 29] = [
     (
         "all_read",
         "int8 int4 int8 int4 int4 _text _text",
@@ -64,10 +64,11 @@ const GOLDEN: [(&str, &str, &str); 28] = [
     ),
     (
         "import_batch",
-        "text int8 _text _text _int8 _int4 _text int4",
+        "text int8 _text _text _int8 _int4 _text _text _text int4",
         "row_ids:_int8 versions:_int8 positions:_int8",
     ),
     ("import_copy", "", ""),
+    ("import_copy_tag", "", ""),
     ("import_batch_end", "text _int8 _int8 _int8 int8 bytea int8", "import_batch_end_1:void"),
     ("import_finish", "text", "import_finish_1:void"),
     (

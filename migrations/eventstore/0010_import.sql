@@ -51,12 +51,12 @@ end;
 
 -- The begin of a batch of an open import that has done so many events before it: locks its streams,
 -- makes those that begin with it, and draws so many positions, unless a stream is at another version.
--- Answers per stream its row and the version it is at; no positions if one differs; no rows if the
+-- The tags are those of its events, each once; their locks are had by then, too. Answers per stream its row and the version it is at; no positions if one differs; no rows if the
 -- import is elsewhere by now. The order of the statements is that of append_1.
 create function foldlog.import_batch_1(
     of_import text, at_done bigint,
     of_tenants text[], of_names text[], at_versions bigint[],
-    of_types integer[], of_categories text[], events integer,
+    of_types integer[], of_categories text[], tag_tenants text[], of_tags text[], events integer,
     out row_ids bigint[], out versions bigint[], out positions bigint[]
 )
 language plpgsql volatile security definer
@@ -72,6 +72,7 @@ declare
     requests constant integer[] := array(select n from generate_series(1, streams) n);
     known bigint[] := array_fill(0::bigint, array[streams]);
     line record;
+    keys bigint[];
     bound bigint;
     last_position bigint;
 begin
@@ -111,6 +112,11 @@ begin
     if versions <> at_versions then
         return;
     end if;
+    -- As any append, so that a condition on tags, or on all events, is exact: its holder keeps these.
+    keys := array(
+        select foldlog.tag_key(foldlog.lock_bucket(t.tenant, t.tag))
+        from unnest(tag_tenants, of_tags) t(tenant, tag)) || foldlog.tag_key(4096);
+    perform foldlog.keys_lock(keys, array_fill(false, array[cardinality(keys)]), null);
     bound := foldlog.bound_publish(0, 'foldlog.event_position');
     positions := array(
         select nextval('foldlog.event_position') from generate_series(1, events));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use foldlog_core::{Error, ErrorKind, Metadata, StreamName, Tenant};
+use foldlog_core::{Error, ErrorKind, Metadata, RawEvent, StreamName, Tag, Tenant};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -24,8 +24,12 @@ pub(super) struct Plan {
     by_type: HashMap<String, OfType>,
 }
 
+/// The tags of an event, by the type that its category is read as.
+pub(super) type TagsOf = fn(&RawEvent) -> Result<Vec<Tag>, Error>;
+
 struct OfType {
     category: String,
+    tags: Option<TagsOf>,
     form: PayloadForm,
     versions: HashMap<(String, String), u32>,
 }
@@ -72,7 +76,8 @@ impl Plan {
                     })
                     .collect(),
             });
-            by_type.insert(aggregate_type.clone(), OfType { category, form, versions });
+            let tags = told.tags.get(category.as_str()).copied();
+            by_type.insert(aggregate_type.clone(), OfType { category, tags, form, versions });
         }
         let (tenant, recorded) = (told.tenant.clone(), told.recorded);
         Self { tenant, first: told.first_sequence, recorded, by_type }
@@ -103,10 +108,21 @@ impl Plan {
             Some(time) => event.recorded(time),
             None => event,
         };
-        Ok(match metadata(&row.metadata) {
+        let event = match metadata(&row.metadata) {
             Some(metadata) => event.metadata(metadata),
             None => event,
-        })
+        };
+        match of.tags {
+            Some(tags) => {
+                let tags = tags(&event.rehearsed())?;
+                Ok(event.tags(tags))
+            }
+            None => Ok(event),
+        }
+    }
+
+    pub(super) fn has_tags(&self, aggregate_type: &str) -> bool {
+        self.by_type.get(aggregate_type).is_some_and(|of| of.tags.is_some())
     }
 
     pub(super) fn category(&self, aggregate_type: &str) -> Option<&str> {

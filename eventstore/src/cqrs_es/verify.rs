@@ -1,9 +1,8 @@
 //! Verification: streams of a sample, read again from both sides and folded.
 
-use foldlog_core::{Decider, Error, ErrorKind, Event, EventSet, Position, RawEvent, StreamName};
+use foldlog_core::{Decider, Error, ErrorKind, Event, EventSet, RawEvent, StreamName};
 use futures_util::TryStreamExt as _;
 use serde::de::DeserializeOwned;
-use uuid::Uuid;
 
 use crate::cqrs_es::plan::Plan;
 use crate::cqrs_es::source::{Source, SourceRow};
@@ -20,8 +19,8 @@ pub(super) struct Verify {
 
 /// Folds a stream, event by event.
 pub(super) trait Folder: Send {
-    /// Takes in an event; `native` is its payload where the table has it as serde writes the enum.
-    fn take_in(&mut self, raw: &RawEvent, native: Option<&str>) -> Result<(), Error>;
+    /// Takes in an event, and answers whether its type has tags for it; `native` is its payload where the table has it as serde writes the enum.
+    fn take_in(&mut self, raw: &RawEvent, native: Option<&str>) -> Result<bool, Error>;
 }
 
 impl Verify {
@@ -40,7 +39,7 @@ impl<A: Decider> Folder for Fold<A>
 where
     A::Event: DeserializeOwned,
 {
-    fn take_in(&mut self, raw: &RawEvent, native: Option<&str>) -> Result<(), Error> {
+    fn take_in(&mut self, raw: &RawEvent, native: Option<&str>) -> Result<bool, Error> {
         let event = A::Event::decode(raw)?;
         if let Some(native) = native {
             // The same way as cqrs-es reads it, and not through what we took apart.
@@ -55,7 +54,7 @@ where
             }
         }
         self.0.evolve(&event);
-        Ok(())
+        Ok(!event.tags()?.is_empty())
     }
 }
 
@@ -74,7 +73,7 @@ pub(super) async fn stream(
         let row = SourceRow::read_one(&row, of)?;
         let expected = plan.event(&row)?;
         let raw = match store {
-            None => rehearsed(&expected),
+            None => expected.rehearsed(),
             Some(store) => {
                 let events = stored.get_or_insert_with(|| store.stream_events(&expected.stream, 0));
                 let raw = events.next().await.transpose()?;
@@ -83,7 +82,14 @@ pub(super) async fn stream(
                 raw
             }
         };
-        folder.take_in(&raw, native.then_some(row.payload.as_str()))?;
+        let is_tagged = folder.take_in(&raw, native.then_some(row.payload.as_str()))?;
+        if is_tagged && !plan.has_tags(&of.0) {
+            let place = raw.place();
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                format!("{place} has tags, which are imported only if tags_of names its type"),
+            ));
+        }
     }
     Ok(())
 }
@@ -99,22 +105,6 @@ fn compare(expected: &HistoricalEvent, raw: &RawEvent) -> Result<(), Error> {
         return Err(differs(raw, "its payload is another one in the table"));
     }
     Ok(())
-}
-
-/// The event as the store would give it.
-fn rehearsed(event: &HistoricalEvent) -> RawEvent {
-    let store = foldlog_core::StoreId { store: [0; 8], epoch: 0 };
-    RawEvent {
-        stream: event.stream.clone(),
-        version: event.version,
-        token: foldlog_core::Token::new(store, 0, Position::START),
-        id: Uuid::nil(),
-        kind: event.kind.clone(),
-        schema_version: event.schema_version,
-        payload: event.payload.clone(),
-        metadata: None,
-        recorded: std::time::SystemTime::UNIX_EPOCH,
-    }
 }
 
 fn missing(stream: &StreamName, version: u64) -> Error {

@@ -1,16 +1,18 @@
 //! A batch: rows in the form in which COPY takes them, and what is asked of the server for them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use foldlog_core::StreamName;
+use foldlog_core::{StreamName, Tag, Tenant};
 use uuid::Uuid;
 
 use crate::import::history::HistoricalEvent;
 
 /// What a binary COPY begins with: its signature, no flags, no extension.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+/// How many bytes are sent at once.
+const PIECE: usize = 1 << 18;
 /// And ends with.
 const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 /// The columns of import_copy.sql.
@@ -56,6 +58,9 @@ pub(super) struct Batch {
     pub(super) done: u64,
     /// The digest of all of those after it.
     pub(super) digest: [u8; 32],
+    /// The tags of its events, each once for a tenant, and the rows of the table of tags.
+    pub(super) tags: BTreeSet<(Tenant, Tag)>,
+    tag_places: Vec<(usize, Tag)>,
     /// The kinds that the run had not met before.
     pub(super) new_kinds: Vec<Kind>,
 }
@@ -70,6 +75,8 @@ impl Batch {
             before,
             done: before,
             digest: [0; 32],
+            tags: BTreeSet::new(),
+            tag_places: Vec::new(),
             new_kinds: Vec::new(),
         }
     }
@@ -94,7 +101,11 @@ impl Batch {
     /// Adds the row of an event of a kind, by the number that the run gave it.
     pub(super) fn push(&mut self, row: u64, event: HistoricalEvent, content: &[u8], kind: usize) {
         let place = self.places.len();
-        let HistoricalEvent { stream: name, version, .. } = event;
+        let HistoricalEvent { stream: name, version, tags, .. } = event;
+        for tag in tags {
+            self.tags.insert((name.tenant().clone(), tag.clone()));
+            self.tag_places.push((place, tag));
+        }
         let stream = match self.by_name.get(&name) {
             Some(at) => *at,
             None => {
@@ -156,7 +167,31 @@ impl Batch {
 
     /// Its bytes in pieces, as a COPY sends them.
     pub(super) fn pieces(&self) -> impl Iterator<Item = Vec<u8>> {
-        self.bytes.chunks(1 << 18).map(<[u8]>::to_vec).chain([TRAILER.to_vec()])
+        self.bytes.chunks(PIECE).map(<[u8]>::to_vec).chain([TRAILER.to_vec()])
+    }
+
+    /// The bytes of its tags, for import_copy_tag.sql; `None` if no event has any.
+    pub(super) fn tag_pieces(&self, positions: &[i64], types: &[i32]) -> Option<Vec<u8>> {
+        if self.tag_places.is_empty() {
+            return None;
+        }
+        let mut bytes = HEADER.to_vec();
+        for (at, tag) in &self.tag_places {
+            let place = self.places.get(*at)?;
+            let tenant = self.streams.get(place.stream)?.name.tenant();
+            bytes.extend(4_i16.to_be_bytes());
+            field(&mut bytes, tenant.as_str().as_bytes());
+            field(&mut bytes, tag.as_str().as_bytes());
+            field(&mut bytes, &positions.get(*at)?.to_be_bytes());
+            field(&mut bytes, &types.get(place.kind)?.to_be_bytes());
+        }
+        bytes.extend(TRAILER);
+        Some(bytes)
+    }
+
+    /// How many rows of tags it has.
+    pub(super) fn tag_rows(&self) -> u64 {
+        self.tag_places.len() as u64
     }
 }
 

@@ -11,12 +11,14 @@ use crate::import::ImportError;
 use crate::import::batch::{Batch, Kinds, content};
 use crate::import::history::HistoricalEvent;
 use crate::import::session::Opened;
-use crate::limits::{METADATA_BYTES_MAX, check_json};
+use crate::limits::{METADATA_BYTES_MAX, check_json, check_tags};
 
 /// The most bytes of a batch, give or take an event.
 const BATCH_BYTES: usize = 8 << 20;
-/// The most streams of a batch. Each that is new takes a lock, and the server has a few thousand.
+/// The most streams of a batch, and the most tags. Each stream that is new and each tag takes a lock, and
+/// the server has a few thousand.
 const BATCH_STREAMS: usize = 1_000;
+const BATCH_TAGS: usize = 1_000;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -95,6 +97,7 @@ impl<'i, E: Into<BoxError>> Gather<'i, E> {
         while batch.len() < self.events_max
             && batch.size() < BATCH_BYTES
             && batch.streams.len() < BATCH_STREAMS
+            && batch.tags.len() < BATCH_TAGS
         {
             let Some(event) = self.next().await? else { break };
             self.check(&event).map_err(|why| self.refused(&event, why))?;
@@ -140,6 +143,7 @@ impl<'i, E: Into<BoxError>> Gather<'i, E> {
         if event.schema_version == 0 || i32::try_from(event.schema_version).is_err() {
             return invalid("the version of a type's schema is counted from 1");
         }
+        check_tags(&event.kind, event.tags.len())?;
         check_json("payload", &event.kind, event.payload.get())?;
         let Some(metadata) = &event.metadata else { return Ok(()) };
         check_json("metadata", &event.kind, metadata.get())?;
@@ -164,6 +168,12 @@ impl<'i, E: Into<BoxError>> Gather<'i, E> {
             hash.update(text);
         }
         hash.update(event.schema_version.to_be_bytes());
+        for tag in &event.tags {
+            hash.update((tag.as_str().len() as u64).to_be_bytes());
+            hash.update(tag.as_str());
+        }
+        // How many tags stood there: the content must not pass for one.
+        hash.update((event.tags.len() as u64).to_be_bytes());
         hash.update(&self.content);
         hash.finalize().into()
     }

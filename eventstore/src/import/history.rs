@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use foldlog_core::StreamName;
+use foldlog_core::{Position, RawEvent, StoreId, StreamName, Tag, Token};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -22,6 +22,7 @@ pub struct HistoricalEvent {
     pub(crate) recorded: Option<SystemTime>,
     pub(crate) payload: Box<RawValue>,
     pub(crate) metadata: Option<Box<RawValue>>,
+    pub(crate) tags: Vec<Tag>,
 }
 
 impl HistoricalEvent {
@@ -42,6 +43,7 @@ impl HistoricalEvent {
             recorded: None,
             payload,
             metadata: None,
+            tags: Vec::new(),
         }
     }
 
@@ -70,6 +72,15 @@ impl HistoricalEvent {
         self
     }
 
+    /// Its tags, by which boundaries find it: those that an append of it would have given it,
+    /// [`Event::tags`](foldlog_core::Event::tags).
+    pub fn tags(mut self, tags: impl IntoIterator<Item = Tag>) -> Self {
+        self.tags = tags.into_iter().collect();
+        self.tags.sort_unstable();
+        self.tags.dedup();
+        self
+    }
+
     /// The id it is stored under.
     pub(crate) fn stored_id(&self) -> Uuid {
         self.id.unwrap_or_else(|| {
@@ -82,5 +93,21 @@ impl HistoricalEvent {
             );
             Uuid::new_v5(&DERIVED, name.as_bytes())
         })
+    }
+
+    /// The event as the store would give it, but for its place.
+    pub(crate) fn rehearsed(&self) -> RawEvent {
+        let store = StoreId { store: [0; 8], epoch: 0 };
+        RawEvent {
+            stream: self.stream.clone(),
+            version: self.version,
+            token: Token::new(store, 0, Position::START),
+            id: self.stored_id(),
+            kind: self.kind.clone(),
+            schema_version: self.schema_version,
+            payload: self.payload.clone(),
+            metadata: self.metadata.clone(),
+            recorded: self.recorded.unwrap_or(SystemTime::UNIX_EPOCH),
+        }
     }
 }

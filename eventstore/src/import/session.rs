@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use foldlog_core::{Error, ErrorKind, Position, StreamName, Tenant};
 use foldlog_pg::{Connection, Session, driver};
 use futures_util::SinkExt as _;
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::{Client, Row, Statement, Transaction};
 use uuid::Uuid;
 
 use crate::append::LOCK_WAIT_MS;
@@ -147,6 +147,8 @@ impl ImportSession {
                         &asked.versions,
                         &asked.types,
                         &asked.categories,
+                        &asked.tag_tenants,
+                        &asked.tags,
                         &i32::try_from(batch.len()).unwrap_or(i32::MAX),
                     ],
                 )
@@ -156,14 +158,10 @@ impl ImportSession {
             if !batch.fill(&positions, &rows, types) {
                 return Err(odd("the server gave other rows than it was asked for").into());
             }
-            let sink = tx.copy_in(copy).await.map_err(failed)?;
-            let mut sink = pin!(sink);
-            for piece in batch.pieces() {
-                sink.send(Cursor::new(piece)).await.map_err(failed)?;
-            }
-            let copied = sink.finish().await.map_err(failed)?;
-            if copied != batch.len() as u64 {
-                return Err(odd("the server stored another number of rows than it got").into());
+            send(&tx, copy, batch.pieces(), batch.len() as u64).await?;
+            if let Some(tags) = batch.tag_pieces(&positions, types) {
+                let copy = tx.prepare(include_str!("../../sql/import_copy_tag.sql")).await;
+                send(&tx, &copy.map_err(failed)?, [tags], batch.tag_rows()).await?;
             }
             let last = positions.last().copied().unwrap_or_default();
             let versions: Vec<_> = batch.streams.iter().map(|s| signed(s.last)).collect();
@@ -209,6 +207,8 @@ struct Asked<'b> {
     versions: Vec<i64>,
     types: Vec<i32>,
     categories: Vec<&'b str>,
+    tag_tenants: Vec<&'b str>,
+    tags: Vec<&'b str>,
 }
 
 impl<'b> Asked<'b> {
@@ -225,8 +225,29 @@ impl<'b> Asked<'b> {
                 .filter_map(|kind| kinds.get(*kind))
                 .map(|kind| kind.category.as_str())
                 .collect(),
+            tag_tenants: batch.tags.iter().map(|(tenant, _)| tenant.as_str()).collect(),
+            tags: batch.tags.iter().map(|(_, tag)| tag.as_str()).collect(),
         }
     }
+}
+
+/// Copies rows in, all of them.
+async fn send(
+    tx: &Transaction<'_>,
+    copy: &Statement,
+    pieces: impl IntoIterator<Item = Vec<u8>>,
+    rows: u64,
+) -> Result<(), Error> {
+    let sink = tx.copy_in(copy).await.map_err(failed)?;
+    let mut sink = pin!(sink);
+    for piece in pieces {
+        sink.send(Cursor::new(piece)).await.map_err(failed)?;
+    }
+    let copied = sink.finish().await.map_err(failed)?;
+    if copied != rows {
+        return Err(odd("the server stored another number of rows than it got"));
+    }
+    Ok(())
 }
 
 struct Granted {
