@@ -97,7 +97,8 @@ impl<'p> Import<'p> {
     /// times may go back. Types that nobody has registered are registered, as by an append. There are no
     /// receipts. Others may append at the same time; a stream that they appended to is refused, not mixed.
     ///
-    /// It runs on a session of its own whose role needs `insert` on `foldlog.event`, and takes what two
+    /// It runs on a session of its own whose role needs `insert` on `foldlog.event` and on
+    /// `foldlog.event_tag`, and takes what two
     /// batches take of memory, however long the input is.
     ///
     /// # Errors

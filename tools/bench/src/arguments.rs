@@ -27,6 +27,7 @@ Names:
                 three tags and a condition with each append; limit: the append of the same run
   command       load 10 events, decide, append; limit: the append of the same run
   read          all events, decoded and raw; limit: COPY of the same rows
+  import        a history in bulk; limit: COPY of the same rows
   project       a balance per account over stored events; limit: one insert from a group by
   live          200 events a second, from the call to the row of the view
   size          appends and commands at 10 thousand, 1 and 10 million stored events
@@ -35,7 +36,7 @@ Names:
 Options:
   --clients N      concurrent callers, 1 to 4096 [default: 64; append: 64, then 1024]
   --seconds N      how long each side is measured in each round, 1 to 600 [default: 4]
-  --size N         events to read, to project or to begin with, 1000 to 100000000
+  --size N         events to read, to import, to project or to begin with, 1000 to 100000000
                    [default: 1 million; project: 500 thousand; size: up to 10 million];
                    for all: the most that any of them takes, of these
   --json           only the line of JSON

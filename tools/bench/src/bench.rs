@@ -5,6 +5,7 @@ mod busy;
 mod command;
 mod condition;
 mod hot;
+mod import;
 mod live;
 mod project;
 mod read;
@@ -23,6 +24,7 @@ pub enum Bench {
     AppendCondition,
     Command,
     Read,
+    Import,
     Project,
     Live,
     Size,
@@ -37,6 +39,7 @@ impl Bench {
         Self::AppendCondition,
         Self::Command,
         Self::Read,
+        Self::Import,
         Self::Project,
         Self::Live,
         Self::Size,
@@ -51,6 +54,7 @@ impl Bench {
             Self::AppendCondition => "append-condition",
             Self::Command => "command",
             Self::Read => "read",
+            Self::Import => "import",
             Self::Project => "project",
             Self::Live => "live",
             Self::Size => "size",
@@ -58,11 +62,11 @@ impl Bench {
     }
 
     pub fn takes_clients(self) -> bool {
-        !matches!(self, Self::AppendOne | Self::Read | Self::Project | Self::Live)
+        !matches!(self, Self::AppendOne | Self::Read | Self::Import | Self::Project | Self::Live)
     }
 
     pub fn takes_size(self) -> bool {
-        matches!(self, Self::Read | Self::Project | Self::Size)
+        matches!(self, Self::Read | Self::Import | Self::Project | Self::Size)
     }
 
     pub async fn measure(self, run: &Run<'_>) -> Result<Report, Failure> {
@@ -74,6 +78,7 @@ impl Bench {
             Self::AppendCondition => condition::measure(run).await,
             Self::Command => command::measure(run).await,
             Self::Read => read::measure(run).await,
+            Self::Import => import::measure(run).await,
             Self::Project => project::measure(run).await,
             Self::Live => live::measure(run).await,
             Self::Size => size::measure(run).await,
