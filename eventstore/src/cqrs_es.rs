@@ -19,7 +19,7 @@ use crate::cqrs_es::plan::{Plan, TagsOf};
 use crate::cqrs_es::source::{Source, SourceRow};
 use crate::cqrs_es::survey::{Found, survey};
 use crate::cqrs_es::verify::Verify;
-use crate::import::{Import, ImportError, ImportProgress};
+use crate::import::{Import, ImportError, ImportProgress, Tell};
 use crate::store::EventStore;
 
 pub use form::PayloadForm;
@@ -40,7 +40,7 @@ pub struct CqrsEs<'p> {
     batch_events: Option<usize>,
     told: Told,
     verify: Vec<Verify>,
-    progress: Option<Box<dyn FnMut(&ImportProgress) + Send + 'p>>,
+    progress: Option<Tell<'p>>,
 }
 
 /// What need not be guessed.
@@ -217,7 +217,8 @@ impl<'p> CqrsEs<'p> {
     ///
     /// [`CqrsEsError`]. Dropping the future leaves whole batches.
     pub async fn run(mut self, store: &EventStore) -> Result<CqrsEsReport, CqrsEsError> {
-        let mut source = Source::open(&self.endpoint, &self.table).await?;
+        // Boxed, each of them, for they would make the future of everybody who calls this large.
+        let mut source = Box::pin(Source::open(&self.endpoint, &self.table)).await?;
         let field = self.told.order_by.clone();
         let mut report = CqrsEsReport::new(self.dry_run, &self.table, self.order());
         let sample = self.verify.iter().map(|verify| verify.sample).max().unwrap_or_default();
@@ -235,7 +236,7 @@ impl<'p> CqrsEs<'p> {
             import = import.batch_events(events);
         }
         if self.dry_run {
-            if let Err(error) = import.check(events).await {
+            if let Err(error) = Box::pin(import.check(events)).await {
                 report.problems.push(told(&error));
                 return self.refused(report);
             }
@@ -244,11 +245,12 @@ impl<'p> CqrsEs<'p> {
                 Some(progress) => import.on_progress(progress),
                 None => import,
             };
-            let imported = import.run(events).await?;
+            let imported = Box::pin(import.run(events)).await?;
             (report.imported, report.skipped) = (imported.imported, imported.skipped);
         }
         let target = (!self.dry_run).then_some(store);
-        match self.verified(&mut source, &plan, &found, target, &mut report).await {
+        let verified = self.verified(&mut source, &plan, &found, target, &mut report);
+        match Box::pin(verified).await {
             Ok(()) => Ok(report),
             Err(why) => Err(CqrsEsError::Unverified { report: Box::new(report), why }),
         }

@@ -22,6 +22,9 @@ pub use history::HistoricalEvent;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+/// Who is told how far an import has come.
+pub(crate) type Tell<'p> = Box<dyn FnMut(&ImportProgress) + Send + 'p>;
+
 /// How many events are stored in one transaction at most, unless something else is asked for.
 const BATCH_EVENTS: usize = 20_000;
 /// How often a batch is tried when the server went away or broke it off.
@@ -34,7 +37,7 @@ pub struct Import<'p> {
     store: EventStore,
     name: String,
     batch_events: usize,
-    progress: Option<Box<dyn FnMut(&ImportProgress) + Send + 'p>>,
+    progress: Option<Tell<'p>>,
 }
 
 /// How far an import has come.

@@ -106,17 +106,16 @@ impl fmt::Display for CqrsEsReport {
         }
         list(f, "guessed", &self.guesses)?;
         list(f, "in the way", &self.problems)?;
+        let (imported, skipped) = (self.imported, self.skipped);
         match (self.dry_run, self.problems.is_empty()) {
-            (_, false) => write!(f, "\nnothing was imported")?,
+            (_, false) => f.write_str("\nnothing was imported"),
             (true, true) => {
-                write!(f, "\na rehearsal: nothing was imported, nothing is in the way")?
+                f.write_str("\na rehearsal: nothing was imported, nothing is in the way")
             }
-            (false, true) => write!(
-                f,
-                "\n{} events imported, {} were there from runs before",
-                self.imported, self.skipped
-            )?,
-        }
+            (false, true) => {
+                write!(f, "\n{imported} events imported, {skipped} were there from runs before")
+            }
+        }?;
         if self.verified > 0 {
             write!(f, "; {} streams folded and compared", self.verified)?;
         }

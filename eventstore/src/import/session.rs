@@ -257,9 +257,8 @@ struct Granted {
 
 /// What the server gave for a batch, or why it did not.
 fn granted(row: &Row, name: &str, batch: &Batch) -> Result<Granted, ImportError> {
-    let read = || Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
-    let (rows, versions, positions): (Option<Vec<i64>>, Option<Vec<i64>>, Option<Vec<i64>>) =
-        read().map_err(failed)?;
+    let read = |at| row.try_get::<_, Option<Vec<i64>>>(at).map_err(failed);
+    let (rows, versions, positions) = (read(0)?, read(1)?, read(2)?);
     let (Some(rows), Some(versions)) = (rows, versions) else {
         return Err(ImportError::Differs {
             name: name.to_owned(),
