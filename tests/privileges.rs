@@ -46,6 +46,7 @@ const MATRIX: &str = "
     table foldlog.event_tag            -       -       -          -         -
     table foldlog.event_tag_N          -       -       -          -         -
     table foldlog.event_type           r       r       r          r         -
+    table foldlog.import               -       -       -          -         -
     table foldlog.log                  -       -       -          -         -
     table foldlog.migration            r       r       r          r         -
     table foldlog.projection           r       r       raw        r         -
@@ -62,6 +63,10 @@ const MATRIX: &str = "
     function bound_1                   -       -       -          -         -
     function event_type_register_1     -       x       -          -         -
     function grant_roles_1             -       -       -          -         -
+    function import_batch_1            -       -       -          -         -
+    function import_batch_end_1        -       -       -          -         -
+    function import_finish_1           -       -       -          -         -
+    function import_open_1             -       -       -          -         -
     function list_categories_1         x       x       x          x         -
     function list_marks_1              x       x       x          x         -
     function list_segments_1           x       x       x          x         -

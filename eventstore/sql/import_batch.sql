@@ -3,5 +3,5 @@
 -- $7 their categories, $8 tenants of tags, $9 tags, $10 how many events.
 -- Locks, to the end of the transaction: the import's row, buckets of new streams, the streams' rows by
 -- tenant and name, buckets of tags, a bound. Index: stream_tenant_name_key.
-select b.row_ids, b.versions, b.positions
+select b.row_ids, b.versions, b.states, b.positions
 from foldlog.import_batch_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) b

@@ -272,6 +272,7 @@ async fn a_stream_that_means_something_else_is_found_by_the_verification() {
     let of = || import(&bench).category("bank-account", "account").tags_of::<AccountEvent>();
     of().run(&bench.store).await.unwrap();
     let mut session = bench.session().await;
+    run(&mut session, "set foldlog.unguarded = on").await;
     run(&mut session, r#"update foldlog.event set payload = '{"cents":501}' where payload::text = '{"cents":500}'"#).await;
     let error = of().verify::<Account>(10).run(&bench.store).await.unwrap_err();
     assert!(matches!(error, CqrsEsError::Unverified { .. }), "{error:?}");

@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use crate::support::database;
 
 /// Name, parameters, columns.
-const GOLDEN: [(&str, &str, &str); 29] = [
+const GOLDEN: [(&str, &str, &str); 34] = [
     (
         "all_read",
         "int8 int4 int8 int4 int4 _text _text",
@@ -65,7 +65,7 @@ const GOLDEN: [(&str, &str, &str); 29] = [
     (
         "import_batch",
         "text int8 _text _text _int8 _int4 _text _text _text int4",
-        "row_ids:_int8 versions:_int8 positions:_int8",
+        "row_ids:_int8 versions:_int8 states:_int2 positions:_int8",
     ),
     ("import_copy", "", ""),
     ("import_copy_tag", "", ""),

@@ -51,13 +51,13 @@ end;
 
 -- The begin of a batch of an open import that has done so many events before it: locks its streams,
 -- makes those that begin with it, and draws so many positions, unless a stream is at another version.
--- The tags are those of its events, each once; their locks are had by then, too. Answers per stream its row and the version it is at; no positions if one differs; no rows if the
+-- The tags are those of its events, each once; their locks are had by then, too. Answers per stream its row, the version it is at and its state; no positions if one differs or is closed; no rows if the
 -- import is elsewhere by now. The order of the statements is that of append_1.
 create function foldlog.import_batch_1(
     of_import text, at_done bigint,
     of_tenants text[], of_names text[], at_versions bigint[],
     of_types integer[], of_categories text[], tag_tenants text[], of_tags text[], events integer,
-    out row_ids bigint[], out versions bigint[], out positions bigint[]
+    out row_ids bigint[], out versions bigint[], out states smallint[], out positions bigint[]
 )
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -101,15 +101,17 @@ begin
     end if;
     row_ids := known;
     versions := known;
+    states := array_fill(0::smallint, array[streams]);
     for line in select l.* from foldlog.stream_lock(false, of_tenants, requests, of_names) l
     loop
         row_ids[line.entries[1]] := line.id;
         versions[line.entries[1]] := line.known_version;
         known[line.entries[1]] := line.known_position;
+        states[line.entries[1]] := line.state;
     end loop;
     select e.versions, e.last_position into versions, last_position
     from foldlog.stream_ends(row_ids, versions, known, foldlog.event_segment_width()) e;
-    if versions <> at_versions then
+    if versions <> at_versions or 0 <> any (states) then
         return;
     end if;
     -- As any append, so that a condition on tags, or on all events, is exact: its holder keeps these.

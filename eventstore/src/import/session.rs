@@ -18,6 +18,7 @@ use crate::driven::{driven, moves};
 use crate::import::ImportError;
 use crate::import::batch::{Batch, Kind};
 use crate::import::history::HistoricalEvent;
+use crate::mark::closed;
 use crate::read::{signed, since_epoch};
 use crate::store::EventStore;
 
@@ -258,7 +259,8 @@ struct Granted {
 /// What the server gave for a batch, or why it did not.
 fn granted(row: &Row, name: &str, batch: &Batch) -> Result<Granted, ImportError> {
     let read = |at| row.try_get::<_, Option<Vec<i64>>>(at).map_err(failed);
-    let (rows, versions, positions) = (read(0)?, read(1)?, read(2)?);
+    let (rows, versions, positions) = (read(0)?, read(1)?, read(3)?);
+    let states: Option<Vec<i16>> = row.try_get(2).map_err(failed)?;
     let (Some(rows), Some(versions)) = (rows, versions) else {
         return Err(ImportError::Differs {
             name: name.to_owned(),
@@ -268,6 +270,15 @@ fn granted(row: &Row, name: &str, batch: &Batch) -> Result<Granted, ImportError>
     };
     if let Some(positions) = positions {
         return Ok(Granted { rows, positions });
+    }
+    let states = states.unwrap_or_default();
+    if let Some((stream, state)) = batch.streams.iter().zip(states).find(|(_, state)| *state != 0) {
+        return Err(ImportError::Refused {
+            row: stream.row,
+            stream: stream.name.clone(),
+            version: stream.before + 1,
+            why: closed(&stream.name, state, None),
+        });
     }
     let differs = batch.streams.iter().zip(&versions).find(|(s, end)| s.before != number(**end));
     match differs {

@@ -108,6 +108,7 @@ async fn an_input_that_differs_from_the_one_begun_with_is_refused() {
     }
     // A store that lost the events, or was restored to a time before them.
     let mut session = bench.session().await;
+    run(&mut session, "set foldlog.unguarded = on").await;
     run(&mut session, "delete from foldlog.event where version = 3").await;
     let text = import().run_iter(history(2, 3)).await.unwrap_err().to_string();
     assert!(text.contains("not in the store any more"), "{text}");
@@ -133,4 +134,18 @@ async fn a_name_that_is_no_name_is_refused() {
         assert_eq!(import.await.unwrap_err().kind(), ErrorKind::Invalid);
     }
     assert!(bench.all().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_stream_that_was_closed_takes_no_history() {
+    let bench = Bench::new().await;
+    bench.append("note-1", Expected::Any, 1).await;
+    bench.store.archive(&name("note-1"), "the shop is shut").await.unwrap();
+    let events = || [past("note-2", 1), past("note-1", 2)];
+    let error = bench.store.import("rest").run_iter(events()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Archived);
+    assert!(error.to_string().starts_with("row 2, event 2 of stream note-1"), "{error}");
+    bench.store.unarchive(&name("note-1"), "it opens").await.unwrap();
+    bench.store.import("rest").run_iter(events()).await.unwrap();
+    assert_eq!(bench.all().await, ["note-1@1", "note-2@1", "note-1@2"]);
 }
