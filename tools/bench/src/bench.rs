@@ -31,7 +31,7 @@ pub enum Bench {
 }
 
 impl Bench {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Append,
         Self::AppendOne,
         Self::AppendHot,
