@@ -68,7 +68,8 @@ pub use foldlog_core::{
 };
 // Aggregates.
 pub use foldlog_core::{
-    CommandOf, Context, Decided, Decider, Decision, Handles, IdOf, Identifies, Retry,
+    CommandOf, Context, Decided, Decider, Decision, Handles, IdOf, Identifies, Retry, SnapshotRule,
+    SnapshotState,
 };
 // What decisions beyond one stream rest on.
 pub use foldlog_core::{Model, Models, Query, QueryItem, Tag, TagField, TagKey};
@@ -86,8 +87,9 @@ pub use foldlog_pg::{Db, migrate_roles};
 #[cfg(feature = "eventstore")]
 pub use foldlog_eventstore::{
     AppendError, Condition, Cut, EventHeader, EventStore, IntoEvents, Mark, MarkKind, Receipt,
-    Request, Retention, Retired, Segment, Since, StreamAppended, StreamEvents, StreamInfo,
-    StreamPage, StreamState, Subscription, any, exists, no_stream,
+    Request, Retention, Retired, SNAPSHOT_BYTES_MAX, Segment, Since, Snapshot, SnapshotSchema,
+    StreamAppended, StreamEvents, StreamInfo, StreamLoad, StreamPage, StreamState, Subscription,
+    any, exists, no_stream,
 };
 
 #[cfg(feature = "tokio-postgres")]
@@ -100,7 +102,7 @@ pub use foldlog_projections::{
 };
 
 #[cfg(feature = "eventstore")]
-pub use crate::app::{App, AppBuilder};
+pub use crate::app::{AggregateCache, App, AppBuilder};
 #[cfg(feature = "eventstore")]
 pub use crate::append::{Append, AppendIn, Appended};
 #[cfg(feature = "eventstore")]
