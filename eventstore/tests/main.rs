@@ -32,6 +32,7 @@ mod schedules;
 mod segments;
 mod settled;
 mod slices;
+mod snapshots;
 mod standby;
 mod statements;
 mod subscriptions;

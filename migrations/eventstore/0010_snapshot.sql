@@ -26,6 +26,18 @@ begin
     end if;
 end $$;
 
+-- The event at a position, found by it alone: without statistics the planner would as soon read a whole
+-- stream to see whether it has the event. Not inlined, for the same reason.
+create function foldlog.event_at(in_position bigint) returns table (stream_id bigint, version bigint)
+language plpgsql stable rows 1
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return query
+    select e.stream_id, e.version from foldlog.event e where e.position = in_position;
+end $$;
+
 -- Keeps a snapshot, if the stream has the event that it says is its last one. A newer one stays, unless
 -- the stream does not know that one's last event: it was brought back from elsewhere. Younger than a
 -- minute it may be of an append that this statement does not see yet.
@@ -40,11 +52,10 @@ declare
     the_stream bigint;
     kept boolean;
 begin
-    select s.id into the_stream from foldlog.stream s
-    where s.tenant = in_tenant and s.name = of_stream and s.first_version = in_first_version
-        and exists (
-            select from foldlog.event e
-            where e.position = in_position and e.stream_id = s.id and e.version = in_version);
+    select s.id into the_stream
+    from foldlog.stream s
+    join foldlog.event_at(in_position) e on e.stream_id = s.id and e.version = in_version
+    where s.tenant = in_tenant and s.name = of_stream and s.first_version = in_first_version;
     if not found then
         return false;
     end if;
@@ -57,8 +68,8 @@ begin
         first_version = excluded.first_version, state = excluded.state, taken_at = excluded.taken_at
     where k.version <= excluded.version
         or k.taken_at < excluded.taken_at - interval '1 minute' and not exists (
-            select from foldlog.event e
-            where e.position = k.position and e.stream_id = k.stream_id and e.version = k.version);
+            select from foldlog.event_at(k.position) e
+            where e.stream_id = k.stream_id and e.version = k.version);
     kept := found;
     -- Those of programs that have not run for a week.
     delete from foldlog.snapshot k
@@ -92,13 +103,12 @@ begin
     select k.position, k.version, k.state, k.first_version
     into "position", version, payload, first_version
     from foldlog.stream s
-    join foldlog.snapshot k on k.stream_id = s.id
+    join foldlog.snapshot k on k.stream_id = s.id and k.schema_hash = in_schema_hash
+    cross join lateral foldlog.event_at(k.position) e
     where s.tenant = in_tenant and s.name = of_stream
-        and k.schema_hash = in_schema_hash and k.version <= to_version
-        and k.first_version = s.first_version and octet_length(k.state::text) <= bytes_max
-        and exists (
-            select from foldlog.event e
-            where e.position = k.position and e.stream_id = k.stream_id and e.version = k.version);
+        and k.version <= to_version and k.first_version = s.first_version
+        and octet_length(k.state::text) <= bytes_max
+        and e.stream_id = k.stream_id and e.version = k.version;
     if found then
         return next;
     end if;
@@ -138,12 +148,10 @@ begin
             w(tenant, name, after_version, schema_hash, stream)
         join foldlog.stream s on s.tenant = w.tenant and s.name = w.name
         join foldlog.snapshot k on k.stream_id = s.id and k.schema_hash = w.schema_hash
+        cross join lateral foldlog.event_at(k.position) e
         where k.version > w.after_version and k.first_version = s.first_version
             and octet_length(k.state::text) <= bytes_max
-            and exists (
-                select from foldlog.event e
-                where e.position = k.position and e.stream_id = k.stream_id
-                    and e.version = k.version)
+            and e.stream_id = k.stream_id and e.version = k.version
     loop
         from_versions[stream] := version;
         return next;
