@@ -21,6 +21,9 @@
 //! - `App::view` reads a [`View`](trait@View), rows [`Fold`]ed from events by workers that the app
 //!   runs: as they are, at least as new as a token, or exact.
 //!
+//! Long streams are loaded behind snapshots, and busy ones decided on from a cache, where you ask for it:
+//! [`AggregateCache`], and `snapshot_every` of the derive [`Aggregate`](derive@Aggregate).
+//!
 //! # What is promised
 //!
 //! - An append is visible whole or not at all, however many streams it spans.
@@ -159,3 +162,8 @@ struct Lifecycle;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So is that of the page on snapshots.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/snapshots.md")]
+struct SnapshotsPage;

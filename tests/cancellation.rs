@@ -5,6 +5,7 @@ mod appends;
 mod apps;
 mod commands;
 mod marks;
+mod keeping;
 mod within;
 
 use foldlog::prelude::*;

@@ -143,11 +143,6 @@ impl Cache {
         let copy = *kind.copy.downcast_ref::<fn(&A) -> A>()?;
         Some(Memory { cache: self, copy, sessions_lost })
     }
-
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
-    }
 }
 
 impl<A: Decider> Memory<'_, A> {

@@ -1,7 +1,7 @@
 //! Commands dropped within a transaction of the user's.
 
 use foldlog::prelude::*;
-use foldlog::{Request, TokioClient};
+use foldlog::{Request, SnapshotSchema, TokioClient};
 use foldlog_testkit::sweep;
 use uuid::Uuid;
 
