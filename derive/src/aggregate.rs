@@ -85,10 +85,11 @@ where
     N::Err: std::fmt::Display,
 {
     if !value.peek(LitInt) {
-        return Err(value.error(format!("expected {what}: a whole number, as it is written")));
+        return Err(value.error(format!("expected {what}: a whole number from 0 on")));
     }
     let number: LitInt = value.parse()?;
-    Ok((number.base10_parse()?, number.span()))
+    let wrong = |_| Error::new(number.span(), format!("expected {what}: a whole number from 0 on"));
+    Ok((number.base10_parse().map_err(wrong)?, number.span()))
 }
 
 /// Only the fields of the state itself are seen here; those further in are for a test to find, by

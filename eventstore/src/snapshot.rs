@@ -100,7 +100,7 @@ impl EventStore {
             .await
             .map_err(|e| database(what(), e))?;
         let snapshot = match rows.first().map(Snapshot::read) {
-            Some(read) => read.map_err(|e| database(what(), e))?.map(Snapshot::checked),
+            Some(read) => read.map_err(|e| database(what(), e))?.as_ref().map(Snapshot::checked),
             None => None,
         };
         let rows = rows.get(usize::from(snapshot.is_some())..).unwrap_or_default();
@@ -171,7 +171,7 @@ impl Snapshot {
         }))
     }
 
-    pub(crate) fn checked(row: SnapshotRow<'_>) -> Result<Self, Error> {
+    pub(crate) fn checked(row: &SnapshotRow<'_>) -> Result<Self, Error> {
         let position = Position::new(number(row.position));
         Ok(Self {
             version: number(row.version),

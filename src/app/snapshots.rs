@@ -135,10 +135,10 @@ impl Taken {
             Err(Error::new(ErrorKind::Unavailable, "the server did not answer in time"))
         });
         match kept {
-            Ok(true) => tracing::trace!(%stream, version, "a snapshot was stored"),
+            Ok(true) => {}
             Ok(false) => tracing::debug!(%stream, version, "a newer snapshot was there already"),
             Err(error) => {
-                tracing::warn!(%stream, version, %error, "a snapshot could not be stored")
+                tracing::warn!(%stream, version, %error, "a snapshot could not be stored");
             }
         }
     }

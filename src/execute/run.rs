@@ -31,7 +31,7 @@ impl<R> Default for Options<R> {
 /// What came of one decision.
 enum Attempt<R, E> {
     /// Events were appended, or a receipt: the store has compared the version.
-    Written { executed: Executed<R>, request: Request, stream: Option<StreamAppended> },
+    Written { executed: Executed<R>, request: Box<Request>, stream: Option<StreamAppended> },
     /// The store refused to.
     Refused(E),
     /// Nothing was to be written: the answer is as good as the state that it rests on.
@@ -156,7 +156,9 @@ impl<R: Send> Target<'_, R> {
         }
         match self.request(&events, &reply, context, folded.version) {
             Ok(request) => match self.write(&request, reply, folded, via).await {
-                Ok((executed, stream)) => Attempt::Written { executed, request, stream },
+                Ok((executed, stream)) => {
+                    Attempt::Written { executed, request: Box::new(request), stream }
+                }
                 Err(error) => Attempt::Refused(error),
             },
             Err(error) => Attempt::Unwritten(Err(error.into())),

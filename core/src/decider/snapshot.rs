@@ -41,11 +41,14 @@ pub struct SnapshotRule<A> {
     aggregate_type: PhantomData<fn() -> A>,
 }
 
-impl<A: SnapshotState> SnapshotRule<A> {
+impl<A> SnapshotRule<A> {
     /// A rule for the aggregate of this name, which is part of the hash as the version is: a snapshot
     /// whenever there are so many events behind the last one.
     #[must_use]
-    pub fn new(aggregate: &'static str, every: u64, version: u32) -> Self {
+    pub fn new(aggregate: &'static str, every: u64, version: u32) -> Self
+    where
+        A: SnapshotState,
+    {
         Self {
             every: every.max(1),
             aggregate,
@@ -55,9 +58,7 @@ impl<A: SnapshotState> SnapshotRule<A> {
             aggregate_type: PhantomData,
         }
     }
-}
 
-impl<A> SnapshotRule<A> {
     /// How many events are behind a snapshot when the next one is taken.
     #[must_use]
     pub fn every(&self) -> u64 {

@@ -121,7 +121,7 @@ fn short(
     rows: &[LoadedRow],
 ) -> Result<Short, Error> {
     let Some(page) = page(store, stream, rows)? else { return Ok(Short::More) };
-    let snapshot = snapshot.map(|row| Snapshot::checked(row.snapshot()?)).transpose()?;
+    let snapshot = snapshot.map(|row| Snapshot::checked(&row.snapshot()?)).transpose()?;
     Ok(Short::Whole(StreamLoad { snapshot, page }))
 }
 
