@@ -4,8 +4,8 @@
 mod appends;
 mod apps;
 mod commands;
-mod marks;
 mod keeping;
+mod marks;
 mod within;
 
 use foldlog::prelude::*;

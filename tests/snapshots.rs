@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use foldlog::prelude::*;
-use foldlog::{IdOf, Identifies, SnapshotRule};
+use foldlog::{ErrorKind, IdOf, Identifies, SnapshotRule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -217,7 +217,6 @@ async fn a_snapshot_that_the_stream_does_not_bear_out_is_left_alone_and_replaced
         "version = 9",
         "version = 10, position = position + 1",
         "version = 10, position = 1",
-        "position = (select max(position) from foldlog.event), first_version = 3",
     ] {
         tamper(&database, lie).await;
         let (state, folded) = folds(load::<Tally>(&app, &id)).await;
@@ -226,7 +225,7 @@ async fn a_snapshot_that_the_stream_does_not_bear_out_is_left_alone_and_replaced
         assert_eq!(app.execute(&id, AtLeast(10)).within(&mut tx).await.unwrap().reply, 10);
     }
     // A store that came back shorter: what is ahead of it gives way, but not at once.
-    tamper(&database, "version = 99, first_version = 1").await;
+    tamper(&database, "version = 99, position = 1").await;
     app.execute(&id, Add(1, 10)).await.unwrap();
     app.shutdown().await.unwrap();
     assert_eq!(snapshots(&database).await, [("tally-a".to_owned(), 99)]);
@@ -323,4 +322,35 @@ async fn a_state_that_json_would_change_is_not_stored() {
     app.shutdown().await.unwrap();
     assert_eq!(snapshots(&database).await, []);
     assert!(warnings.all().iter().any(|text| text.contains("not read back")), "{warnings:?}");
+}
+
+#[tokio::test]
+async fn a_cut_stream_is_loaded_behind_a_snapshot_and_a_tombstoned_one_is_not() {
+    let (database, id) = (database().await, tally("a"));
+    let (app, cached) = (open(&database).await, open_cached(&database).await);
+    cached.execute(&id, Add(1, 10)).await.unwrap();
+    stored_at(&database, 10).await;
+    app.execute(&id, Add(1, 2)).await.unwrap();
+    // The snapshot is the last to know the events before the cut.
+    app.truncate_before(&id, 11, "test").await.unwrap();
+    for app in [&app, &cached] {
+        assert_eq!(load::<Tally>(app, &id).await.sum, 12);
+        assert_eq!(app.execute(&id, AtLeast(12)).await.unwrap().reply, 12);
+    }
+    // Named by hand it has no snapshot.
+    let error = app.of::<Tally>().load(&id).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Truncated);
+    app.truncate_before(&id, 12, "test").await.unwrap();
+    let error = app.load::<Tally>(&id).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Truncated, "an event behind the snapshot is cut off");
+    assert_eq!(load::<Tally>(&cached, &id).await.sum, 12);
+    app.tombstone(&id, "test").await.unwrap();
+    for app in [&app, &cached] {
+        assert_eq!(app.load::<Tally>(&id).await.unwrap_err().kind(), ErrorKind::Tombstoned);
+        for times in [0, 1] {
+            let error = app.execute(&id, Add(1, times)).await.unwrap_err();
+            let ExecuteError::Store(error) = error else { panic!("{error:?}") };
+            assert_eq!(error.kind(), ErrorKind::Tombstoned);
+        }
+    }
 }

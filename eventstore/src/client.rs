@@ -208,8 +208,14 @@ impl EventStore {
         let Some(head) = rows.next() else {
             return Err(Error::new(ErrorKind::Internal, "a load answered without its first row"));
         };
-        let end = || Ok((head.try_get("version")?, head.try_get("position")?));
-        let (version, position): (i64, i64) = end().map_err(|e| driver(what(), e))?;
+        let end =
+            || Ok((head.try_get("version")?, head.try_get("position")?, head.try_get("payload")?));
+        let (version, position, marks): (i64, i64, Option<Json<Marks>>) =
+            end().map_err(|e| driver(what(), e))?;
+        let cut = match marks {
+            Some(Json(marks)) => marks.for_readers(stream)?,
+            None => None,
+        };
         let mut events = Vec::new();
         for row in rows {
             let Some(event) = EventRow::read(&row).map_err(|e| driver(what(), e))? else { break };
@@ -217,7 +223,7 @@ impl EventStore {
         }
         let (version, position) = (number(version), Position::new(number(position)));
         let more = events.last().is_some_and(|last: &RawEvent| last.version < version);
-        Ok(StreamLoad { snapshot, page: StreamPage { events, version, position, more } })
+        Ok(StreamLoad { snapshot, page: StreamPage { events, version, position, more, cut } })
     }
 
     async fn event_of(&self, stream: &StreamName, row: EventRow) -> Result<RawEvent, Error> {
@@ -288,14 +294,12 @@ impl EventStore {
 
 /// The snapshot, if the row is that of one.
 fn snapshot(row: &Row) -> Result<Option<Snapshot>, tokio_postgres::Error> {
-    let Some(first_version) = row.try_get::<_, Option<i64>>("first_version")? else {
+    if !row.try_get::<_, bool>("is_snapshot")? {
         return Ok(None);
-    };
-    let position = Position::new(number(row.try_get("position")?));
+    }
     Ok(Some(Snapshot {
         version: number(row.try_get("version")?),
-        position,
-        first_version: number(first_version),
+        position: Position::new(number(row.try_get("position")?)),
         state: row.try_get::<_, Json<_>>("payload")?.0,
     }))
 }

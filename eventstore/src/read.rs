@@ -146,7 +146,7 @@ impl EventStore {
             .fetch_all(&mut *conn)
             .await
             .map_err(|e| database(format!("read stream {stream}"), e))?;
-        self.forward_page(conn, stream, &rows).await
+        self.forward_page(conn, stream, &rows, page.past_marks).await
     }
 
     /// The page of a read in the order of versions.
@@ -155,10 +155,11 @@ impl EventStore {
         conn: &mut PgConnection,
         stream: &StreamName,
         rows: &[PgRow],
+        past_marks: bool,
     ) -> Result<StreamPage, Error> {
         let (head, events) = self.answer(conn, stream, rows).await?;
         let more = events.last().is_some_and(|last| last.version < number(head.version));
-        let cut = if page.past_marks { None } else { head.cut(stream)? };
+        let cut = if past_marks { None } else { head.cut(stream)? };
         Ok(head.page(events, more, cut))
     }
 

@@ -21,8 +21,6 @@ pub struct Snapshot {
     pub version: u64,
     /// The position of that event.
     pub position: Position,
-    /// The version of the first event in it: 1, unless the stream begins later.
-    pub first_version: u64,
     /// The state as JSON, kept byte for byte.
     pub state: Box<RawValue>,
 }
@@ -49,13 +47,13 @@ impl EventStore {
     /// A stream as far as a version, at most `limit` events of it, behind the snapshot of this schema:
     /// in one call.
     ///
-    /// A snapshot serves if it is not beyond `to_version`, and its first and last event are those of the
-    /// stream. One that is damaged all the same is for the caller to find out, and to leave: then
+    /// A snapshot serves if it is not beyond `to_version`, its last event is that of the stream, and no
+    /// event is cut off behind it. One that is damaged all the same is for the caller to find out, and to leave: then
     /// [`read_stream`](Self::read_stream). Dropping the future leaves nothing behind.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// As [`read_stream`](Self::read_stream).
     pub async fn load_stream(
         &self,
         stream: &StreamName,
@@ -79,7 +77,7 @@ impl EventStore {
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// As [`read_stream`](Self::read_stream).
     pub async fn load_stream_in(
         &self,
         conn: &mut PgConnection,
@@ -104,12 +102,12 @@ impl EventStore {
             None => None,
         };
         let rows = rows.get(usize::from(snapshot.is_some())..).unwrap_or_default();
-        let page = self.forward_page(conn, stream, rows).await?;
+        let page = self.forward_page(conn, stream, rows, false).await?;
         Ok(StreamLoad { snapshot: snapshot.transpose()?, page })
     }
 
-    /// Keeps a snapshot for later loads. False, and nothing is kept, if a newer one is there, or if the
-    /// stream has not the events that it speaks of.
+    /// Keeps a snapshot for later loads. False, and nothing is kept, if a newer one is there, if the stream has
+    /// not the event that it speaks of, or was tombstoned.
     ///
     /// The state must be of committed events: never of what an open transaction appended. The commit
     /// does not wait for the server's disk, for a snapshot that is lost is no loss. Dropping the future
@@ -143,7 +141,6 @@ impl EventStore {
             .bind(schema.hash.as_slice())
             .bind(signed(snapshot.version))
             .bind(signed(snapshot.position.get()))
-            .bind(signed(snapshot.first_version))
             .bind(snapshot.state.get())
             .fetch_one(&mut *conn)
             .await
@@ -155,17 +152,17 @@ impl EventStore {
 pub(crate) struct SnapshotRow<'r> {
     pub(crate) version: i64,
     pub(crate) position: i64,
-    pub(crate) first_version: i64,
     pub(crate) state: &'r str,
 }
 
 impl Snapshot {
     fn read(row: &PgRow) -> Result<Option<SnapshotRow<'_>>, sqlx::Error> {
-        let Some(first_version) = row.try_get("first_version")? else { return Ok(None) };
+        if !row.try_get::<bool, _>("is_snapshot")? {
+            return Ok(None);
+        }
         Ok(Some(SnapshotRow {
             version: row.try_get("version")?,
             position: row.try_get("position")?,
-            first_version,
             // PostgreSQL sends json as the text it is.
             state: row.try_get_unchecked("payload")?,
         }))
@@ -173,11 +170,6 @@ impl Snapshot {
 
     pub(crate) fn checked(row: &SnapshotRow<'_>) -> Result<Self, Error> {
         let position = Position::new(number(row.position));
-        Ok(Self {
-            version: number(row.version),
-            position,
-            first_version: number(row.first_version),
-            state: json(position, row.state)?,
-        })
+        Ok(Self { version: number(row.version), position, state: json(position, row.state)? })
     }
 }

@@ -71,18 +71,18 @@ const GOLDEN: [(&str, &str, &str); 25] = [
          created_us:int8 mark:text first_version:int8 first_is_summary:bool reason:text \
          marked_by:text marked_us:int8",
     ),
-    ("snapshot_keep", "text text text bytea int8 int8 int8 text", "kept:bool"),
+    ("snapshot_keep", "text text text bytea int8 int8 text", "kept:bool"),
     (
         "stream_load",
         "text text int8 bytea int4 int8",
         "position:int8 version:int8 tenant:text stream:text event_id:uuid type_id:int4 \
-         payload:json metadata:json recorded_us:int8 first_version:int8",
+         payload:json metadata:json recorded_us:int8 is_snapshot:bool",
     ),
     (
         "streams_load",
         "_text _text _int8 _bytea int4 int8",
         "stream:int4 end_version:int8 end_position:int8 position:int8 version:int8 event_id:uuid \
-         type_id:int4 payload:json metadata:json recorded_us:int8 first_version:int8",
+         type_id:int4 payload:json metadata:json recorded_us:int8 marks:json is_snapshot:bool",
     ),
     ("stream_holder", "text text", "pid:int4"),
     ("stream_touch", "text _text", ""),

@@ -11,8 +11,6 @@ create table foldlog.snapshot (
     -- The last event in it, and where that stands.
     version bigint not null check (version > 0),
     position bigint not null,
-    -- The first event in it.
-    first_version bigint not null,
     state json not null,
     taken_at timestamptz not null,
     primary key (stream_id, schema_hash)
@@ -38,12 +36,25 @@ begin
     select e.stream_id, e.version from foldlog.event e where e.position = in_position;
 end $$;
 
+-- Whether a stream goes on behind a snapshot: it has the event that the snapshot says is its last one, or
+-- had it in a segment that was dropped.
+create function foldlog.snapshot_holds(of_id bigint, of_version bigint, of_position bigint) returns boolean
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+            select from foldlog.event_at(of_position) e
+            where e.stream_id = of_id and e.version = of_version)
+        or of_position < (select l.kept_from from foldlog.log l where l.number = 0);
+end $$;
+
 -- Keeps a snapshot, if the stream has the event that it says is its last one. A newer one stays, unless
 -- the stream does not know that one's last event: it was brought back from elsewhere. Younger than a
 -- minute it may be of an append that this statement does not see yet.
 create function foldlog.snapshot_keep_1(
     in_tenant text, of_stream text, in_aggregate text, in_schema_hash bytea, in_version bigint,
-    in_position bigint, in_first_version bigint, in_state json
+    in_position bigint, in_state json
 ) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -55,21 +66,20 @@ begin
     select s.id into the_stream
     from foldlog.stream s
     join foldlog.event_at(in_position) e on e.stream_id = s.id and e.version = in_version
-    where s.tenant = in_tenant and s.name = of_stream and s.first_version = in_first_version;
+    where s.tenant = in_tenant and s.name = of_stream and s.state <> 2;
     if not found then
         return false;
     end if;
     insert into foldlog.snapshot as k
-        (stream_id, schema_hash, aggregate, version, position, first_version, state, taken_at)
-    values (the_stream, in_schema_hash, in_aggregate, in_version, in_position, in_first_version,
-        in_state, clock_timestamp())
+        (stream_id, schema_hash, aggregate, version, position, state, taken_at)
+    values (the_stream, in_schema_hash, in_aggregate, in_version, in_position, in_state,
+        clock_timestamp())
     on conflict (stream_id, schema_hash) do update
-    set version = excluded.version, position = excluded.position,
-        first_version = excluded.first_version, state = excluded.state, taken_at = excluded.taken_at
+    set version = excluded.version, position = excluded.position, state = excluded.state,
+        taken_at = excluded.taken_at
     where k.version <= excluded.version
-        or k.taken_at < excluded.taken_at - interval '1 minute' and not exists (
-            select from foldlog.event_at(k.position) e
-            where e.stream_id = k.stream_id and e.version = k.version);
+        or k.taken_at < excluded.taken_at - interval '1 minute'
+            and not foldlog.snapshot_holds(k.stream_id, k.version, k.position);
     kept := found;
     -- Those of programs that have not run for a week.
     delete from foldlog.snapshot k
@@ -79,15 +89,15 @@ begin
 end $$;
 
 -- A stream for an aggregate: the rows of read_stream_1, from the beginning or behind a snapshot. A
--- snapshot is a row before the first: the place of its last event, its state as the payload, no type,
--- and first_version, which is null in all others. It is of that schema, not beyond a version, not larger
--- than a page, and its first and last event are the stream's own.
+-- snapshot is a row before the first: the place of its last event, and its state as the payload. It is of
+-- that schema, not beyond a version, not before the event that a cut stream begins with but one, not
+-- larger than a page, and its last event is the stream's own. A tombstoned stream has none.
 create function foldlog.load_stream_1(
     in_tenant text, of_stream text, to_version bigint, in_schema_hash bytea, events_max integer,
     bytes_max bigint
 ) returns table (
     "position" bigint, version bigint, tenant text, stream text, event_id uuid, type_id integer,
-    payload json, metadata json, recorded_at timestamptz, first_version bigint
+    payload json, metadata json, recorded_at timestamptz, is_snapshot boolean
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -100,23 +110,22 @@ set jit = off
 as $$
 #variable_conflict use_column
 begin
-    select k.position, k.version, k.state, k.first_version
-    into "position", version, payload, first_version
+    select k.position, k.version, k.state, true
+    into "position", version, payload, is_snapshot
     from foldlog.stream s
     join foldlog.snapshot k on k.stream_id = s.id and k.schema_hash = in_schema_hash
-    cross join lateral foldlog.event_at(k.position) e
-    where s.tenant = in_tenant and s.name = of_stream
-        and k.version <= to_version and k.first_version = s.first_version
+    where s.tenant = in_tenant and s.name = of_stream and s.state <> 2
+        and k.version between s.first_version - 1 and to_version
         and octet_length(k.state::text) <= bytes_max
-        and e.stream_id = k.stream_id and e.version = k.version;
+        and foldlog.snapshot_holds(k.stream_id, k.version, k.position);
     if found then
         return next;
     end if;
     return query
     select e.position, e.version, e.tenant, e.stream, e.event_id, e.type_id, e.payload, e.metadata,
-        e.recorded_at, null::bigint
+        e.recorded_at, false
     from foldlog.read_stream_1(in_tenant, of_stream, coalesce(load_stream_1.version, 0), 0,
-        events_max, bytes_max) e;
+        events_max, bytes_max, false) e;
 end $$;
 
 -- Several streams, each beyond a version or behind a snapshot that lies beyond it: the rows of
@@ -126,8 +135,8 @@ create function foldlog.load_streams_1(
     events_max integer, bytes_max bigint
 ) returns table (
     stream integer, end_version bigint, end_position bigint, "position" bigint, version bigint,
-    event_id uuid, type_id integer, payload json, metadata json, recorded_at timestamptz,
-    first_version bigint
+    event_id uuid, type_id integer, payload json, metadata json, recorded_at timestamptz, marks json,
+    is_snapshot boolean
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -142,22 +151,21 @@ as $$
 declare
     from_versions bigint[] := after_versions;
 begin
-    for stream, "position", version, payload, first_version in
-        select w.stream::integer, k.position, k.version, k.state, k.first_version
+    for stream, "position", version, payload, is_snapshot in
+        select w.stream::integer, k.position, k.version, k.state, true
         from unnest(of_tenants, of_streams, after_versions, schema_hashes) with ordinality
             w(tenant, name, after_version, schema_hash, stream)
         join foldlog.stream s on s.tenant = w.tenant and s.name = w.name
         join foldlog.snapshot k on k.stream_id = s.id and k.schema_hash = w.schema_hash
-        cross join lateral foldlog.event_at(k.position) e
-        where k.version > w.after_version and k.first_version = s.first_version
+        where s.state <> 2 and k.version > w.after_version and k.version >= s.first_version - 1
             and octet_length(k.state::text) <= bytes_max
-            and e.stream_id = k.stream_id and e.version = k.version
+            and foldlog.snapshot_holds(k.stream_id, k.version, k.position)
     loop
         from_versions[stream] := version;
         return next;
     end loop;
     return query
-    select r.*, null::bigint
+    select r.*, false
     from foldlog.read_streams_1(of_tenants, of_streams, from_versions, events_max, bytes_max) r;
 end $$;
 

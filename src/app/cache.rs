@@ -51,7 +51,7 @@ use crate::loaded::{Folded, Known};
 ///   a failover or a restore, the whole of it is forgotten. A database that is brought back under running
 ///   processes without their sessions being ended is not noticed where the streams have come just as far:
 ///   restart the processes.
-/// - A stream that was truncated is not folded anew as long as its state is in the cache.
+/// - A stream that was truncated goes on from the state that is in the cache.
 /// - `evolve` sees the events of a command as they would be read back, but for a `decode` written by
 ///   hand the time of recording is not the server's.
 #[must_use = "a cache is for `AppBuilder::aggregate_cache`"]

@@ -29,7 +29,6 @@ pub(super) struct Taken {
     rule: &'static dyn Rule,
     version: u64,
     position: Position,
-    first_version: u64,
     state: String,
 }
 
@@ -80,12 +79,12 @@ impl Snapshots {
             tracing::debug!(%stream, "no snapshot is taken: others wait to be stored, or the app ends");
             return;
         };
-        let Folded { version, position, first_version, .. } = *folded;
+        let Folded { version, position, .. } = *folded;
         match rule.write(&folded.state) {
             Ok(state) if state.len() <= SNAPSHOT_BYTES_MAX => {
                 folded.snapshot = version;
                 let stream = stream.clone();
-                room.send(Taken { stream, rule, version, position, first_version, state });
+                room.send(Taken { stream, rule, version, position, state });
             }
             Ok(state) => tracing::warn!(
                 %stream, version, bytes = state.len(), most = SNAPSHOT_BYTES_MAX,
@@ -147,8 +146,8 @@ impl Taken {
         let state = RawValue::from_string(self.state.clone()).map_err(|e| {
             Error::new(ErrorKind::Internal, "a state was written that is no JSON").with_source(e)
         })?;
-        let Self { version, position, first_version, .. } = *self;
-        let snapshot = Snapshot { version, position, first_version, state };
+        let Self { version, position, .. } = *self;
+        let snapshot = Snapshot { version, position, state };
         store.keep_snapshot(&self.stream, self.rule.schema(), &snapshot).await
     }
 }

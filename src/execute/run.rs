@@ -52,57 +52,13 @@ pub(super) async fn run<A: Decider, C: CommandOf<A>, S: Sends<A, C>>(
     let stream = StreamName::of::<A::Event>(app.acts_for(), &id)?;
     let command_id = options.kept.as_ref().map(|kept| kept.id);
     let metadata = std::mem::take(&mut options.metadata);
-    let mut context = Context::new(id, 0, app.now()).with_command(command_id, metadata);
+    let context = Context::new(id, 0, app.now()).with_command(command_id, metadata);
     // What a transaction of the caller's shows may never have been.
     let keeping = if via.is_own() { app.keeping(rule) } else { Keeping::nothing() };
     let target = Target { store: app.store(), stream, options };
-    let reading = Reading { store: target.store, stream: &target.stream, rule };
-    let mut known = keeping.recall(&target.stream);
-    if !known.is_recalled() {
-        known.update(&reading, &mut via).await?;
-    }
-    let mut attempts = 0;
-    loop {
-        context = context.with_version(known.folded().version);
-        let is_recalled = known.is_recalled();
-        let error = match target.attempt(sent, &context, known.folded(), &mut via).await {
-            Attempt::Written { executed, request, stream } => {
-                if let Some(stream) = stream.filter(|_| keeping.anything() && !executed.repeated) {
-                    let events = request.as_read(target.store, &stream);
-                    keeping.keep_appended(&target.stream, known, &events);
-                }
-                return Ok(executed);
-            }
-            Attempt::Unwritten(end) => {
-                if is_recalled && known.update(&reading, &mut via).await? {
-                    continue;
-                }
-                match end {
-                    Err(error @ ExecuteError::Conflict { .. }) => error,
-                    end => {
-                        keeping.keep(&target.stream, known);
-                        return end;
-                    }
-                }
-            }
-            Attempt::Refused(ExecuteError::Conflict { .. }) if is_recalled => {
-                // Nobody was quicker: the state was old.
-                known.update(&reading, &mut via).await?;
-                continue;
-            }
-            Attempt::Refused(error @ ExecuteError::Conflict { .. }) => error,
-            Attempt::Refused(error) => return Err(error),
-        };
-        attempts += 1;
-        // An expected version does not come back by waiting.
-        let pause = match target.options.expect_version {
-            Some(_) => None,
-            None => retry.pause_after(attempts, chance()),
-        };
-        let Some(pause) = pause else { return Err(target.explained(error, &mut via).await?) };
-        tracing::debug!(stream = %target.stream, attempts, "a command is decided again");
-        tokio::time::sleep(pause).await;
-        known.update(&reading, &mut via).await?;
+    match target.settle(sent, context, (&keeping, rule), retry, &mut via).await {
+        Err(ExecuteError::Store(error)) => target.unfolded::<A, _, _>(error, &mut via).await,
+        end => end,
     }
 }
 
@@ -114,6 +70,66 @@ struct Target<'a, R> {
 }
 
 impl<R: Send> Target<'_, R> {
+    async fn settle<A: Decider, C: CommandOf<A, Reply = R>, S: Sends<A, C>>(
+        &self,
+        sent: &S,
+        mut context: Context<A>,
+        (keeping, rule): (&Keeping<'_, A>, Option<&'static SnapshotRule<A>>),
+        retry: Retry,
+        via: &mut Via<'_>,
+    ) -> Result<Executed<R>, ExecuteError<A::Rejection, S::Error>> {
+        let reading = Reading { store: self.store, stream: &self.stream, rule };
+        let mut known = keeping.recall(&self.stream);
+        if !known.is_recalled() {
+            known.update(&reading, via).await?;
+        }
+        let mut attempts = 0;
+        loop {
+            context = context.with_version(known.folded().version);
+            let is_recalled = known.is_recalled();
+            let error = match self.attempt(sent, &context, known.folded(), via).await {
+                Attempt::Written { executed, request, stream } => {
+                    if let Some(stream) =
+                        stream.filter(|_| keeping.anything() && !executed.repeated)
+                    {
+                        let events = request.as_read(self.store, &stream);
+                        keeping.keep_appended(&self.stream, known, &events);
+                    }
+                    return Ok(executed);
+                }
+                Attempt::Unwritten(end) => {
+                    if is_recalled && known.update(&reading, via).await? {
+                        continue;
+                    }
+                    match end {
+                        Err(error @ ExecuteError::Conflict { .. }) => error,
+                        end => {
+                            keeping.keep(&self.stream, known);
+                            return end;
+                        }
+                    }
+                }
+                Attempt::Refused(ExecuteError::Conflict { .. }) if is_recalled => {
+                    // Nobody was quicker: the state was old.
+                    known.update(&reading, via).await?;
+                    continue;
+                }
+                Attempt::Refused(error @ ExecuteError::Conflict { .. }) => error,
+                Attempt::Refused(error) => return Err(error),
+            };
+            attempts += 1;
+            // An expected version does not come back by waiting.
+            let pause = match self.options.expect_version {
+                Some(_) => None,
+                None => retry.pause_after(attempts, chance()),
+            };
+            let Some(pause) = pause else { return Err(self.explained(error, via).await?) };
+            tracing::debug!(stream = %self.stream, attempts, "a command is decided again");
+            tokio::time::sleep(pause).await;
+            known.update(&reading, via).await?;
+        }
+    }
+
     async fn attempt<A: Decider, C: CommandOf<A, Reply = R>, S: Sends<A, C>>(
         &self,
         sent: &S,
@@ -208,11 +224,10 @@ impl<R: Send> Target<'_, R> {
     async fn unfolded<A: Decider, E, L>(
         &self,
         error: Error,
-        folded: &Folded<A>,
         via: &mut Via<'_>,
     ) -> Result<Executed<R>, ExecuteError<E, L>> {
         if matches!(error.kind(), ErrorKind::Tombstoned | ErrorKind::Truncated)
-            && let Some(executed) = self.accepted_before(folded, via).await?
+            && let Some(executed) = self.accepted_before(&Folded::<A>::default(), via).await?
         {
             return Ok(executed);
         }

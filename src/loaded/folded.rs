@@ -23,8 +23,6 @@ pub(crate) struct Folded<A> {
     pub(crate) state: A,
     pub(crate) version: u64,
     pub(crate) position: Position,
-    /// The version of its first event.
-    pub(crate) first_version: u64,
     /// The version of the last snapshot that is known; 0 if none is.
     pub(crate) snapshot: u64,
 }
@@ -66,9 +64,19 @@ impl<A: Decider> Folded<A> {
                 *self = Self::default();
                 continue;
             }
+            if let Some(cut) = &page.cut
+                && !cut.continues(reading.stream, self.version)?
+            {
+                // What the cut event stands for holds all that was folded so far.
+                *self = Self::default();
+            }
             for raw in &page.events {
                 if !until.includes(raw) {
-                    return Ok(());
+                    return match &page.cut {
+                        // Before it there were events, and nobody can say what they came to.
+                        Some(cut) if self.version == 0 => Err(cut.error(reading.stream)),
+                        _ => Ok(()),
+                    };
                 }
                 self.take_in(raw)?;
             }
@@ -91,17 +99,18 @@ impl<A: Decider> Folded<A> {
         let load = via.load(reading.store, reading.stream, rule, to_version, limit).await?;
         let Some(snapshot) = load.snapshot else { return Ok(Some(load.page)) };
         let next = load.page.events.first().map(|event| event.version);
-        if next.is_some_and(|next| next != snapshot.version + 1) {
+        let follows = next.is_none_or(|next| next == snapshot.version + 1);
+        if !follows || load.page.version < snapshot.version {
             tracing::warn!(
                 stream = %reading.stream, version = snapshot.version, ?next,
-                "a snapshot is left alone: the events behind it do not follow it"
+                "a snapshot is left alone: the rest of the stream does not follow it"
             );
             return Ok(None);
         }
         match rule.read(snapshot.state.get()) {
             Ok(state) => {
-                let Snapshot { version, position, first_version, .. } = snapshot;
-                *self = Self { state, version, position, first_version, snapshot: version };
+                let Snapshot { version, position, .. } = snapshot;
+                *self = Self { state, version, position, snapshot: version };
                 Ok(Some(load.page))
             }
             Err(cause) => {
@@ -118,9 +127,6 @@ impl<A: Decider> Folded<A> {
 
     pub(crate) fn take_in(&mut self, raw: &RawEvent) -> Result<(), Error> {
         self.state.evolve(&A::Event::decode(raw)?);
-        if self.version == 0 {
-            self.first_version = raw.version;
-        }
         self.version = raw.version;
         self.position = raw.position();
         Ok(())
@@ -128,8 +134,8 @@ impl<A: Decider> Folded<A> {
 
     /// The same state once more, by a way of copying states.
     pub(crate) fn copied(&self, copy: fn(&A) -> A) -> Self {
-        let Self { version, position, first_version, snapshot, .. } = *self;
-        Self { state: copy(&self.state), version, position, first_version, snapshot }
+        let Self { version, position, snapshot, .. } = *self;
+        Self { state: copy(&self.state), version, position, snapshot }
     }
 }
 

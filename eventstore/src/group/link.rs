@@ -226,7 +226,7 @@ fn unanswered(what: &str) -> Error {
 }
 
 /// The column that only `streams_load` has.
-const FIRST_VERSION: usize = 10;
+const IS_SNAPSHOT: usize = 11;
 
 /// A row of a load, kept as it came.
 pub(super) struct LoadedRow {
@@ -258,8 +258,7 @@ impl LoadedRow {
     /// Whether it is no event's but that of a snapshot, of which [`snapshot`](Self::snapshot) reads the
     /// rest.
     pub(super) fn is_snapshot(&self) -> bool {
-        self.row.len() > FIRST_VERSION
-            && matches!(self.row.try_get::<_, Option<i64>>(FIRST_VERSION), Ok(Some(_)))
+        self.row.len() > IS_SNAPSHOT && matches!(self.row.try_get(IS_SNAPSHOT), Ok(true))
     }
 
     pub(super) fn snapshot(&self) -> Result<SnapshotRow<'_>, Error> {
@@ -268,7 +267,6 @@ impl LoadedRow {
                 position: self.row.try_get(3)?,
                 version: self.row.try_get(4)?,
                 state: self.row.try_get::<_, JsonText<'_>>(7)?.0,
-                first_version: self.row.try_get(FIRST_VERSION)?,
             })
         };
         read().map_err(|e| driver("read a snapshot", e))

@@ -136,7 +136,7 @@ fn page(
     };
     if first.is_marked()? {
         // Rare: whoever asks reads it by itself, and is told what the marks say.
-        return Ok(Short::More);
+        return Ok(None);
     }
     let (version, position) = first.end()?;
     let mut events = Vec::with_capacity(rows.len());

@@ -37,7 +37,7 @@ async fn dropped_reads_of_streams_leave_the_pool_as_it_was() {
     let (state, schema) =
         (RawValue::NULL.to_owned(), SnapshotSchema { aggregate: "note", hash: &[7; 32] });
     let position = narrow.store.read_stream(&stream, 1, 1).await.unwrap().events[0].position();
-    let snapshot = Snapshot { version: 2, position, first_version: 1, state };
+    let snapshot = Snapshot { version: 2, position, state };
     sweep("EventStore::keep_snapshot", async |cut| {
         run(&mut narrow.outside, "delete from foldlog.snapshot").await;
         let kept = cut.of(narrow.store.keep_snapshot(&stream, schema, &snapshot)).await;
