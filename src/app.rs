@@ -1,6 +1,9 @@
 //! The app: one store, the aggregates it knows, and the tasks that keep it going.
 
 mod builder;
+mod cache;
+mod keeping;
+mod snapshots;
 mod tasks;
 #[cfg(feature = "projections")]
 mod views;
@@ -21,6 +24,10 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 pub use builder::AppBuilder;
 #[cfg(feature = "schema")]
 pub(crate) use builder::{Registration, Starting};
+pub use cache::AggregateCache;
+use cache::Cache;
+pub(crate) use keeping::Keeping;
+use snapshots::Snapshots;
 use tasks::Tasks;
 
 /// What tells a decision the time.
@@ -47,6 +54,8 @@ struct Shared {
     #[cfg(feature = "projections")]
     projections: foldlog_projections::Projections,
     aggregates: HashSet<TypeId>,
+    cache: Option<Cache>,
+    snapshots: Snapshots,
     shutdown: CancellationToken,
     // Calls under way, so that a shutdown can wait for them.
     calls: TaskTracker,

@@ -9,14 +9,16 @@ mod within;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
 
-use foldlog_core::{BoxFuture, CommandOf, Decider, Error, IdOf, Identifies, Metadata, Retry};
+use foldlog_core::{
+    BoxFuture, CommandOf, Decider, Error, IdOf, Identifies, Metadata, Retry, SnapshotRule,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::loaded::{Loaded, Via};
+use crate::loaded::{Loaded, Via, rule_of};
 
 pub use outcome::{ExecuteError, Executed};
 pub use prepare::{Prepare, Prepared, Ready, Sends};
@@ -37,6 +39,7 @@ pub(crate) use run::chance;
 pub struct Execute<A: Decider, C: CommandOf<A>, M = Own, S = Ready<C>> {
     app: App,
     id: IdOf<A>,
+    rule: Option<&'static SnapshotRule<A>>,
     sent: S,
     options: Options<C::Reply>,
     retry: Retry,
@@ -65,7 +68,7 @@ impl App {
         id: &impl Identifies<A>,
         command: C,
     ) -> Execute<A, C> {
-        Execute::new(self.clone(), id.id(), Ready(command))
+        Execute::new(self.clone(), id.id(), rule_of(id), Ready(command))
     }
 
     /// Sends a command that is prepared first, by an async look-up: see [`Prepare`].
@@ -81,11 +84,12 @@ impl App {
         id: &impl Identifies<A>,
         preparation: P,
     ) -> Execute<A, P::Command, Own, Prepared<P>> {
-        Execute::new(self.clone(), id.id(), Prepared(preparation))
+        Execute::new(self.clone(), id.id(), rule_of(id), Prepared(preparation))
     }
 
     /// The aggregate named by hand: for a second one over the same streams, which has no id type of
-    /// its own, and for generic code.
+    /// its own, and for generic code. Snapshots are left alone: it is the derive on an id's aggregate
+    /// that asks for them.
     pub fn of<A: Decider>(&self) -> Of<A> {
         Of { app: self.clone(), aggregate: PhantomData }
     }
@@ -101,7 +105,7 @@ pub struct Of<A> {
 impl<A: Decider> Of<A> {
     /// As [`App::execute`].
     pub fn execute<C: CommandOf<A>>(&self, id: &IdOf<A>, command: C) -> Execute<A, C> {
-        Execute::new(self.app.clone(), id.clone(), Ready(command))
+        Execute::new(self.app.clone(), id.clone(), None, Ready(command))
     }
 
     /// As [`App::execute_with`].
@@ -110,7 +114,7 @@ impl<A: Decider> Of<A> {
         id: &IdOf<A>,
         preparation: P,
     ) -> Execute<A, P::Command, Own, Prepared<P>> {
-        Execute::new(self.app.clone(), id.clone(), Prepared(preparation))
+        Execute::new(self.app.clone(), id.clone(), None, Prepared(preparation))
     }
 
     /// As [`App::load`].
@@ -119,14 +123,14 @@ impl<A: Decider> Of<A> {
     ///
     /// As [`App::load`].
     pub async fn load(&self, id: &IdOf<A>) -> Result<Loaded<A>, Error> {
-        self.app.load_id(id.clone()).await
+        self.app.load_id(id.clone(), None).await
     }
 }
 
 impl<A: Decider, C: CommandOf<A>, S> Execute<A, C, Own, S> {
-    fn new(app: App, id: IdOf<A>, sent: S) -> Self {
+    fn new(app: App, id: IdOf<A>, rule: Option<&'static SnapshotRule<A>>, sent: S) -> Self {
         let (options, retry) = (Options::default(), Retry::default());
-        Self { app, id, sent, options, retry, mode: PhantomData }
+        Self { app, id, rule, sent, options, retry, mode: PhantomData }
     }
 
     /// Runs the command in a transaction of yours, at any isolation level: its events are there when
@@ -186,8 +190,8 @@ impl<A: Decider, C: CommandOf<A>, M, S> Execute<A, C, M, S> {
 
     /// How often the command is decided again after a conflict.
     pub fn retry(self, retry: Retry) -> Execute<A, C, Retried, S> {
-        let Self { app, id, sent, options, .. } = self;
-        Execute { app, id, sent, options, retry, mode: PhantomData }
+        let Self { app, id, rule, sent, options, .. } = self;
+        Execute { app, id, rule, sent, options, retry, mode: PhantomData }
     }
 }
 
@@ -197,8 +201,8 @@ impl<A: Decider, C: CommandOf<A>, M: 'static, S: Sends<A, C>> IntoFuture for Exe
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let Self { app, id, sent, options, retry, .. } = self;
-            run::run(&app, id, &sent, options, retry, Via::Own).await
+            let Self { app, id, rule, sent, options, retry, .. } = self;
+            run::run(&app, (id, rule), &sent, options, retry, Via::Own).await
         })
     }
 }

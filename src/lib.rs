@@ -22,6 +22,9 @@
 //! - `App::view` reads a [`View`](trait@View), rows [`Fold`]ed from events by workers that the app
 //!   runs: as they are, at least as new as a token, or exact.
 //!
+//! Long streams are loaded behind snapshots, and busy ones decided on from a cache, where you ask for it:
+//! [`AggregateCache`], and `snapshot_every` of the derive [`Aggregate`](derive@Aggregate).
+//!
 //! # What is promised
 //!
 //! - An append is visible whole or not at all, however many streams it spans.
@@ -69,7 +72,8 @@ pub use foldlog_core::{
 };
 // Aggregates.
 pub use foldlog_core::{
-    CommandOf, Context, Decided, Decider, Decision, Handles, IdOf, Identifies, Retry,
+    CommandOf, Context, Decided, Decider, Decision, Handles, IdOf, Identifies, Retry, SnapshotRule,
+    SnapshotState,
 };
 // What decisions beyond one stream rest on.
 pub use foldlog_core::{Model, Models, Query, QueryItem, Tag, TagField, TagKey};
@@ -87,8 +91,9 @@ pub use foldlog_pg::{Db, migrate_roles};
 #[cfg(feature = "eventstore")]
 pub use foldlog_eventstore::{
     AppendError, Condition, Cut, EventHeader, EventStore, IntoEvents, Mark, MarkKind, Receipt,
-    Request, Retention, Retired, Segment, Since, StreamAppended, StreamEvents, StreamInfo,
-    StreamPage, StreamState, Subscription, any, exists, no_stream,
+    Request, Retention, Retired, SNAPSHOT_BYTES_MAX, Segment, Since, Snapshot, SnapshotSchema,
+    StreamAppended, StreamEvents, StreamInfo, StreamLoad, StreamPage, StreamState, Subscription,
+    any, exists, no_stream,
 };
 
 #[cfg(feature = "tokio-postgres")]
@@ -101,7 +106,7 @@ pub use foldlog_projections::{
 };
 
 #[cfg(feature = "eventstore")]
-pub use crate::app::{App, AppBuilder};
+pub use crate::app::{AggregateCache, App, AppBuilder};
 #[cfg(feature = "eventstore")]
 pub use crate::append::{Append, AppendIn, Appended};
 #[cfg(feature = "eventstore")]
@@ -172,3 +177,8 @@ struct Lifecycle;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So is that of the page on snapshots.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/snapshots.md")]
+struct SnapshotsPage;

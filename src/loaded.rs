@@ -1,19 +1,25 @@
 //! The state of one stream, and how it is folded.
 
+mod folded;
+mod known;
+
 use std::time::SystemTime;
 
 use foldlog_core::{
-    Decider, Error, ErrorKind, EventSet, Expected, IdOf, Identifies, Position, RawEvent,
-    StreamName, Token,
+    Decider, Error, ErrorKind, Expected, IdOf, Identifies, SnapshotRule, StreamName, Token,
 };
-use foldlog_eventstore::{EventStore, IntoEvents, StreamEvents, StreamPage};
+use foldlog_eventstore::{
+    EventStore, IntoEvents, SnapshotSchema, StreamEvents, StreamLoad, StreamPage,
+};
 use sqlx::PgConnection;
 
 use crate::app::App;
 use crate::append::Appended;
 
-/// How many events are read at once.
-const PAGE_EVENTS: u32 = 1_000;
+pub(crate) use folded::{Folded, Reading};
+pub(crate) use known::Known;
+
+use folded::Until;
 
 /// The state of an aggregate, as far as its stream had come when it was loaded.
 #[derive(Debug)]
@@ -66,6 +72,10 @@ impl<A: Decider> Loaded<A> {
 impl App {
     /// Loads the state of an aggregate: `app.load::<Stock>(&code)`.
     ///
+    /// It is the state of a moment of this call, also where it comes from a snapshot or from the
+    /// [cache](crate::AggregateCache): what came since is read. Dropping the future leaves nothing
+    /// behind.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the aggregate is not registered or the
@@ -75,7 +85,7 @@ impl App {
     /// closed for ever; [`ErrorKind::Stopped`](crate::ErrorKind::Stopped) after
     /// [`shutdown`](Self::shutdown); those of the database.
     pub async fn load<A: Decider>(&self, id: &impl Identifies<A>) -> Result<Loaded<A>, Error> {
-        self.load_id(id.id()).await
+        self.load_id(id.id(), rule_of(id)).await
     }
 
     /// Loads the state as it was when the stream was at a version: folded from its first `version`
@@ -93,7 +103,7 @@ impl App {
         id: &impl Identifies<A>,
         version: u64,
     ) -> Result<Loaded<A>, Error> {
-        let loaded = self.load_until(id.id(), Until::Version(version)).await?;
+        let loaded = self.load_until(id.id(), rule_of(id), Until::Version(version)).await?;
         if loaded.version < version {
             let Loaded { version: last, stream, .. } = loaded;
             return Err(Error::new(
@@ -122,115 +132,54 @@ impl App {
         id: &impl Identifies<A>,
         time: SystemTime,
     ) -> Result<Loaded<A>, Error> {
-        self.load_until(id.id(), Until::Time(time)).await
+        self.load_until(id.id(), rule_of(id), Until::Time(time)).await
     }
 
-    pub(crate) async fn load_id<A: Decider>(&self, id: IdOf<A>) -> Result<Loaded<A>, Error> {
-        self.load_until(id, Until::End).await
+    pub(crate) async fn load_id<A: Decider>(
+        &self,
+        id: IdOf<A>,
+        rule: Option<&'static SnapshotRule<A>>,
+    ) -> Result<Loaded<A>, Error> {
+        let _call = self.call()?;
+        self.check_registered::<A>()?;
+        let stream = StreamName::of::<A::Event>(self.acts_for(), &id)?;
+        let keeping = self.keeping(rule);
+        let mut known = keeping.recall(&stream);
+        let reading = Reading { store: self.store(), stream: &stream, rule };
+        known.update(&reading, &mut Via::Own).await?;
+        let folded = keeping.keep_and_answer(&stream, known);
+        Ok(self.loaded(id, stream, folded))
     }
 
-    async fn load_until<A: Decider>(&self, id: IdOf<A>, until: Until) -> Result<Loaded<A>, Error> {
+    async fn load_until<A: Decider>(
+        &self,
+        id: IdOf<A>,
+        rule: Option<&'static SnapshotRule<A>>,
+        until: Until,
+    ) -> Result<Loaded<A>, Error> {
         let _call = self.call()?;
         self.check_registered::<A>()?;
         let stream = StreamName::of::<A::Event>(self.acts_for(), &id)?;
         let mut folded = Folded::<A>::default();
-        folded.advance_until(self.store(), &mut Via::Own, &stream, until).await?;
-        let token = self.store().token(folded.position);
-        Ok(Loaded { state: folded.state, version: folded.version, token, id, stream })
+        let reading = Reading { store: self.store(), stream: &stream, rule };
+        folded.advance_until(&reading, &mut Via::Own, until).await?;
+        Ok(self.loaded(id, stream, folded))
     }
+
+    fn loaded<A: Decider>(&self, id: IdOf<A>, stream: StreamName, folded: Folded<A>) -> Loaded<A> {
+        let token = self.store().token(folded.position);
+        Loaded { state: folded.state, version: folded.version, token, id, stream }
+    }
+}
+
+/// What the derive of an id's aggregate says of snapshots.
+pub(crate) fn rule_of<A: Decider, I: Identifies<A>>(_: &I) -> Option<&'static SnapshotRule<A>> {
+    I::snapshots()
 }
 
 /// What an append expects of a stream that was folded up to a version.
 pub(crate) fn expected(version: u64) -> Expected {
     if version == 0 { Expected::NoStream } else { Expected::Exact(version) }
-}
-
-/// A state, and how much of its stream went into it.
-#[derive(Default)]
-pub(crate) struct Folded<A> {
-    pub(crate) state: A,
-    pub(crate) version: u64,
-    pub(crate) position: Position,
-}
-
-impl<A: Decider> Folded<A> {
-    /// Takes in what the stream has beyond the known version, a page at a time.
-    ///
-    /// Dropping the future leaves the state between two events: go on from there, or drop it too.
-    pub(crate) async fn advance(
-        &mut self,
-        store: &EventStore,
-        via: &mut Via<'_>,
-        stream: &StreamName,
-    ) -> Result<(), Error> {
-        self.advance_until(store, via, stream, Until::End).await
-    }
-
-    async fn advance_until(
-        &mut self,
-        store: &EventStore,
-        via: &mut Via<'_>,
-        stream: &StreamName,
-        until: Until,
-    ) -> Result<(), Error> {
-        loop {
-            let limit = until.page_after(self.version);
-            if limit == 0 {
-                return Ok(());
-            }
-            let page = via.page(store, stream, self.version, limit).await?;
-            if let Some(cut) = &page.cut
-                && !cut.continues(stream, self.version)?
-            {
-                // What the cut event stands for holds all that was folded so far.
-                *self = Self::default();
-            }
-            for raw in &page.events {
-                if !until.includes(raw) {
-                    return match &page.cut {
-                        // Before it there were events, and nobody can say what they came to.
-                        Some(cut) if self.version == 0 => Err(cut.error(stream)),
-                        _ => Ok(()),
-                    };
-                }
-                self.state.evolve(&A::Event::decode(raw)?);
-                self.version = raw.version;
-                self.position = raw.position();
-            }
-            if !page.more {
-                return Ok(());
-            }
-        }
-    }
-}
-
-/// How far a stream is folded.
-#[derive(Clone, Copy)]
-enum Until {
-    End,
-    Version(u64),
-    Time(SystemTime),
-}
-
-impl Until {
-    /// How many events the next page may have.
-    fn page_after(self, version: u64) -> u32 {
-        match self {
-            Self::Version(last) => {
-                let left = last.saturating_sub(version);
-                u32::try_from(left).unwrap_or(PAGE_EVENTS).min(PAGE_EVENTS)
-            }
-            Self::End | Self::Time(_) => PAGE_EVENTS,
-        }
-    }
-
-    fn includes(self, event: &RawEvent) -> bool {
-        match self {
-            Self::End => true,
-            Self::Version(last) => event.version <= last,
-            Self::Time(time) => event.recorded <= time,
-        }
-    }
 }
 
 /// On which connection: any of the pool's, or the one of the caller's transaction.
@@ -242,6 +191,30 @@ pub(crate) enum Via<'c> {
 }
 
 impl Via<'_> {
+    /// Whether what is read is committed, and what is appended too.
+    pub(crate) fn is_own(&self) -> bool {
+        matches!(self, Self::Own)
+    }
+
+    async fn load<A>(
+        &mut self,
+        store: &EventStore,
+        stream: &StreamName,
+        rule: &SnapshotRule<A>,
+        to_version: u64,
+        limit: u32,
+    ) -> Result<StreamLoad, Error> {
+        let schema = SnapshotSchema { aggregate: rule.aggregate(), hash: rule.schema_hash() };
+        match self {
+            Self::Own => store.load_stream(stream, schema, to_version, limit).await,
+            Self::In(conn) => store.load_stream_in(conn, stream, schema, to_version, limit).await,
+            #[cfg(feature = "tokio-postgres")]
+            Self::Tokio(client) => {
+                store.load_stream_in_tokio(*client, stream, schema, to_version, limit).await
+            }
+        }
+    }
+
     async fn page(
         &mut self,
         store: &EventStore,

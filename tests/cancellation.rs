@@ -4,6 +4,7 @@
 mod appends;
 mod apps;
 mod commands;
+mod keeping;
 mod marks;
 mod within;
 

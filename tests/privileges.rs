@@ -52,6 +52,7 @@ const MATRIX: &str = "
     table foldlog.projection           r       r       raw        r         -
     table foldlog.receipt              -       -       -          -         -
     table foldlog.segment              -       -       -          -         -
+    table foldlog.snapshot             -       -       -          -         -
     table foldlog.store                r       r       r          r         -
     table foldlog.stream               -       -       -          -         -
     table foldlog.stream_mark          -       -       -          -         -
@@ -71,6 +72,8 @@ const MATRIX: &str = "
     function list_marks_1              x       x       x          x         -
     function list_segments_1           x       x       x          x         -
     function list_streams_1            x       x       x          x         -
+    function load_stream_1             x       x       x          x         -
+    function load_streams_1            x       x       x          x         -
     function log_check_1               x       x       x          x         -
     function read_all_1                x       x       x          x         -
     function read_query_1              x       x       x          x         -
@@ -86,6 +89,7 @@ const MATRIX: &str = "
     function segment_frozen_1          -       -       -          -         -
     function settled_1                 x       x       x          x         -
     function settled_holder_1          x       x       x          x         -
+    function snapshot_keep_1           -       x       -          -         -
     function stream_holder_1           x       x       x          x         -
     function stream_info_1             x       x       x          x         -
     function stream_mark_1             -       -       -          x         -

@@ -2,9 +2,11 @@
 
 mod context;
 mod decision;
+mod snapshot;
 
 pub use context::Context;
 pub use decision::Decision;
+pub use snapshot::{SnapshotRule, SnapshotState};
 
 use crate::event::Event;
 use crate::key::Key;
@@ -99,4 +101,11 @@ impl<A: Handles<C>, C: Send + Sync + 'static> CommandOf<A> for C {
 pub trait Identifies<A: Decider>: Key {
     /// The id as the aggregate's events know it.
     fn id(&self) -> IdOf<A>;
+
+    /// When snapshots of the aggregate are taken. None are, and none looked for, unless its derive asks
+    /// for them.
+    #[must_use]
+    fn snapshots() -> Option<&'static SnapshotRule<A>> {
+        None
+    }
 }

@@ -9,7 +9,7 @@
 //! is not checked here.
 
 #[cfg(test)]
-mod bank;
+pub(crate) mod bank;
 mod fixture;
 mod outcome;
 mod report;
@@ -34,6 +34,8 @@ use crate::decider::{CommandOf, Decider, IdOf};
 use crate::event::EventSet;
 use crate::metadata::Metadata;
 use crate::stream::{StreamName, Tenant};
+
+pub(crate) use tree::Tree;
 
 use snapshots::Snapshots;
 use stored::{Stored, chain, sample_stream};

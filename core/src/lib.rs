@@ -27,7 +27,10 @@ mod tagged;
 mod token;
 mod view;
 
-pub use decider::{CommandOf, Context, Decided, Decider, Decision, Handles, IdOf, Identifies};
+pub use decider::{
+    CommandOf, Context, Decided, Decider, Decision, Handles, IdOf, Identifies, SnapshotRule,
+    SnapshotState,
+};
 pub use error::{Error, ErrorKind};
 pub use event::{Encoded, Event, EventSet, RawEvent, Recorded};
 pub use key::Key;

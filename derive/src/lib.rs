@@ -74,6 +74,12 @@ pub fn derive_event_set(input: TokenStream) -> TokenStream {
 
 /// Says which id names an aggregate, so that `execute(&id, command)` needs no type names.
 ///
+/// - `snapshot_every = 100` stores a snapshot of the state whenever 100 events came after the last one,
+///   and loads go on from it. The state then needs `Serialize`, `Deserialize` and schemars'
+///   `JsonSchema`. A snapshot is left alone once the schema of the state has changed;
+/// - `snapshot_version = 2` says that by hand: raise it when `evolve` makes something else of events
+///   that are stored already.
+///
 /// An id names one aggregate. A second aggregate over the same streams leaves the derive out and is
 /// named by hand: `app.of::<Limits>()`.
 ///

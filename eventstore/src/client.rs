@@ -13,6 +13,7 @@ use crate::mark::Marks;
 use crate::read::{PAGE_BYTES_MAX, StreamPage, signed, since_epoch};
 use crate::request::Request;
 use crate::since::Since;
+use crate::snapshot::{Snapshot, SnapshotSchema, StreamLoad};
 use crate::store::{EventStore, Receipt};
 
 /// A transaction of tokio-postgres, or a client in one. Borrowed, and cheap to copy.
@@ -170,6 +171,61 @@ impl EventStore {
         })
     }
 
+    /// As [`load_stream_in`](Self::load_stream_in), in a transaction of tokio-postgres.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn load_stream_in_tokio(
+        &self,
+        client: TokioClient<'_>,
+        stream: &StreamName,
+        schema: SnapshotSchema<'_>,
+        to_version: u64,
+        limit: u32,
+    ) -> Result<StreamLoad, Error> {
+        let what = || format!("load stream {stream}");
+        let (tenant, name, hash) =
+            (stream.tenant().as_str(), stream.as_str(), schema.hash.as_slice());
+        let (to_version, limit) = (signed(to_version), i32::try_from(limit).unwrap_or(i32::MAX));
+        let arguments: [Argument<'_>; 6] = [
+            (&tenant, Type::TEXT),
+            (&name, Type::TEXT),
+            (&to_version, Type::INT8),
+            (&hash, Type::BYTEA),
+            (&limit, Type::INT4),
+            (&PAGE_BYTES_MAX, Type::INT8),
+        ];
+        let rows = client.0.query(include_str!("../sql/stream_load.sql"), &arguments).await;
+        let mut rows = rows.map_err(|e| driver(what(), e))?.into_iter().peekable();
+        let snapshot = match rows.peek().map(snapshot) {
+            Some(read) => read.map_err(|e| driver(what(), e))?,
+            None => None,
+        };
+        if snapshot.is_some() {
+            rows.next();
+        }
+        let Some(head) = rows.next() else {
+            return Err(Error::new(ErrorKind::Internal, "a load answered without its first row"));
+        };
+        let end =
+            || Ok((head.try_get("version")?, head.try_get("position")?, head.try_get("payload")?));
+        let (version, position, marks): (i64, i64, Option<Json<Marks>>) =
+            end().map_err(|e| driver(what(), e))?;
+        let cut = match marks {
+            Some(Json(marks)) => marks.for_readers(stream)?,
+            None => None,
+        };
+        let mut events = Vec::new();
+        for row in rows {
+            let Some(event) = EventRow::read(&row).map_err(|e| driver(what(), e))? else { break };
+            events.push(self.event_of(stream, event).await?);
+        }
+        let (version, position) = (number(version), Position::new(number(position)));
+        let more = events.last().is_some_and(|last: &RawEvent| last.version < version);
+        Ok(StreamLoad { snapshot, page: StreamPage { events, version, position, more, cut } })
+    }
+
     async fn event_of(&self, stream: &StreamName, row: EventRow) -> Result<RawEvent, Error> {
         let position = Position::new(number(row.position));
         if self.types().name(row.type_id).is_none() {
@@ -234,6 +290,18 @@ impl EventStore {
         };
         read().map(Some).map_err(|e| driver(what, e))
     }
+}
+
+/// The snapshot, if the row is that of one.
+fn snapshot(row: &Row) -> Result<Option<Snapshot>, tokio_postgres::Error> {
+    if !row.try_get::<_, bool>("is_snapshot")? {
+        return Ok(None);
+    }
+    Ok(Some(Snapshot {
+        version: number(row.try_get("version")?),
+        position: Position::new(number(row.try_get("position")?)),
+        state: row.try_get::<_, Json<_>>("payload")?.0,
+    }))
 }
 
 struct EventRow {

@@ -10,7 +10,7 @@ use sqlx::{PgConnection, Row};
 use crate::append::LOCK_WAIT_MS;
 use crate::request::Request;
 
-const SCHEMA_VERSION: i32 = 1;
+pub(crate) const SCHEMA_VERSION: i32 = 1;
 
 /// The event types this process has met. Appends use only what is committed; a name may stand here
 /// for an id that was rolled back or lost, and is then never asked for: ids are drawn at random, so

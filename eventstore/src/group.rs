@@ -20,6 +20,7 @@ mod line;
 mod link;
 mod loads;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -48,7 +49,10 @@ const ROOM_KIB: u32 = 64 << 10;
 
 /// The way into the group, while there is one: [`EventStore::run`] opens it.
 #[derive(Debug, Default)]
-pub(crate) struct Group(RwLock<Option<Arc<Lines>>>);
+pub(crate) struct Group(RwLock<Option<Arc<Lines>>>, Losses);
+
+/// How many sessions of the lines and of the loads have come to an end.
+type Losses = Arc<AtomicU64>;
 
 #[derive(Debug)]
 struct Lines {
@@ -100,15 +104,23 @@ impl Group {
         Some(answered.await.unwrap_or_else(|_| Err(broken_off().into())))
     }
 
-    /// A stream beyond a version, with the loads of other tasks. None while the group is closed.
+    /// How many of its sessions were lost so far. None while the group is closed.
+    pub(crate) fn losses(&self) -> Option<u64> {
+        let lines = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        lines.as_ref().map(|_| self.1.load(Ordering::SeqCst))
+    }
+
+    /// A stream beyond a version, with the loads of other tasks; behind a snapshot, if there is one of
+    /// that schema beyond the version. None while the group is closed.
     pub(crate) async fn load(
         &self,
         stream: &StreamName,
         after_version: u64,
+        schema_hash: Option<[u8; 32]>,
     ) -> Option<Result<Short, Error>> {
         let lines = self.0.read().unwrap_or_else(PoisonError::into_inner).clone()?;
         let (answer, answered) = oneshot::channel();
-        let loading = Loading { stream: stream.clone(), after_version, answer };
+        let loading = Loading { stream: stream.clone(), after_version, schema_hash, answer };
         lines.of(&lines.loads, stream.slice())?.send(loading).await.ok()?;
         answered.await.ok()
     }
@@ -125,11 +137,11 @@ impl Group {
         for _ in 0..LINES {
             let (queue, queued) = mpsc::channel(QUEUE_MAX);
             queues.push(queue);
-            let line = line::Line::new(store.clone(), detour.clone(), Arc::clone(&held));
+            let line = line::Line::new(store.clone(), detour.clone(), Arc::clone(&held), &self.1);
             writers.spawn(line.write(queued));
             let (load, loading) = mpsc::channel(QUEUE_MAX);
             loads.push(load);
-            writers.spawn(loads::read(store.clone(), loading));
+            writers.spawn(loads::read(store.clone(), loading, Arc::clone(&self.1)));
         }
         drop(detour);
         writers.spawn(lane::serve(store.clone(), detours, held));

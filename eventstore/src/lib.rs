@@ -24,6 +24,7 @@ mod read;
 mod request;
 mod retention;
 mod since;
+mod snapshot;
 mod source;
 mod store;
 mod subscription;
@@ -47,6 +48,7 @@ pub use read::StreamPage;
 pub use request::{IntoEvents, Request, StreamEvents, any, exists, no_stream};
 pub use retention::{Retention, Retired};
 pub use since::{EventHeader, Since};
+pub use snapshot::{SNAPSHOT_BYTES_MAX, Snapshot, SnapshotSchema, StreamLoad};
 pub use store::{EventStore, Receipt};
 pub use subscription::Subscription;
 
@@ -73,6 +75,9 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("stream_touch", include_str!("../sql/stream_touch.sql")),
     ("query_read", include_str!("../sql/query_read.sql")),
     ("tag_holder", include_str!("../sql/tag_holder.sql")),
+    ("stream_load", include_str!("../sql/stream_load.sql")),
+    ("streams_load", include_str!("../sql/streams_load.sql")),
+    ("snapshot_keep", include_str!("../sql/snapshot_keep.sql")),
     ("receipt_read", include_str!("../sql/receipt_read.sql")),
     ("cqrs_es_session", include_str!("../sql/cqrs_es_session.sql")),
     ("cqrs_es_begin", include_str!("../sql/cqrs_es_begin.sql")),

@@ -53,9 +53,10 @@ impl EventStore {
         limit: u32,
     ) -> Result<StreamPage, Error> {
         if limit >= LOAD_EVENTS_MAX
-            && let Some(Ok(Short::Whole(page))) = self.group().load(stream, after_version).await
+            && let Some(Ok(Short::Whole(load))) =
+                self.group().load(stream, after_version, None).await
         {
-            return Ok(page);
+            return Ok(load.page);
         }
         // The stream is long, or its load failed, which may not befall another connection.
         let mut conn = self.acquire().await?;
@@ -145,9 +146,20 @@ impl EventStore {
             .fetch_all(&mut *conn)
             .await
             .map_err(|e| database(format!("read stream {stream}"), e))?;
-        let (head, events) = self.answer(conn, stream, &rows).await?;
+        self.forward_page(conn, stream, &rows, page.past_marks).await
+    }
+
+    /// The page of a read in the order of versions.
+    pub(crate) async fn forward_page(
+        &self,
+        conn: &mut PgConnection,
+        stream: &StreamName,
+        rows: &[PgRow],
+        past_marks: bool,
+    ) -> Result<StreamPage, Error> {
+        let (head, events) = self.answer(conn, stream, rows).await?;
         let more = events.last().is_some_and(|last| last.version < number(head.version));
-        let cut = if page.past_marks { None } else { head.cut(stream)? };
+        let cut = if past_marks { None } else { head.cut(stream)? };
         Ok(head.page(events, more, cut))
     }
 

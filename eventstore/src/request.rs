@@ -1,14 +1,20 @@
 //! Requests: what is to be appended, as a whole or not at all.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use foldlog_core::{Encoded, Error, ErrorKind, Event, Expected, Metadata, StreamName, Tag, Tenant};
+use foldlog_core::{
+    Encoded, Error, ErrorKind, Event, Expected, Metadata, RawEvent, StreamName, Tag, Tenant,
+};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::append::StreamAppended;
 use crate::boundary::{Condition, join};
+use crate::event_type::SCHEMA_VERSION;
 use crate::limits::{METADATA_BYTES_MAX, check_append, check_json, check_tags};
+use crate::store::EventStore;
 
 /// Events for one stream, and what is expected of it.
 ///
@@ -236,6 +242,39 @@ impl Request {
     #[must_use]
     pub fn tenant(&self) -> Tenant {
         self.streams.first().map(|part| part.name.tenant().clone()).unwrap_or_default()
+    }
+
+    /// The events that it put into a stream, as they will be read: byte for byte, but with the time of
+    /// this process, and each with the position of the last one, as no answer says more. None for a
+    /// stream that has no event of it.
+    #[must_use]
+    pub fn as_read(&self, store: &EventStore, appended: &StreamAppended) -> Vec<RawEvent> {
+        let (mut events, mut index, recorded) = (Vec::new(), 0, SystemTime::now());
+        for part in &*self.streams {
+            let before = appended.version.saturating_sub(part.events.len() as u64);
+            for (event, version) in part.events.iter().zip(before + 1..) {
+                let id = self.event_id(index);
+                index += 1;
+                let (true, Some(position)) = (part.name == appended.stream, appended.position)
+                else {
+                    continue;
+                };
+                let metadata = self.metadata.as_deref();
+                events.push(RawEvent {
+                    stream: part.name.clone(),
+                    version,
+                    token: store.token(position),
+                    id,
+                    kind: event.kind.into(),
+                    schema_version: SCHEMA_VERSION.unsigned_abs(),
+                    payload: event.payload.clone(),
+                    // It was written as JSON here.
+                    metadata: metadata.and_then(|m| RawValue::from_string(m.to_owned()).ok()),
+                    recorded,
+                });
+            }
+        }
+        events
     }
 
     pub(crate) fn tenant_name(&self) -> &str {

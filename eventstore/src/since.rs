@@ -118,8 +118,8 @@ impl EventStore {
     ///
     /// Those of the database.
     pub async fn since(&self, stream: &StreamName, after_version: u64) -> Result<Since, Error> {
-        if let Some(Ok(Short::Whole(page))) = self.group().load(stream, after_version).await {
-            return Ok(Since::of(&page, after_version));
+        if let Some(Ok(Short::Whole(load))) = self.group().load(stream, after_version, None).await {
+            return Ok(Since::of(&load.page, after_version));
         }
         let mut conn = self.acquire().await?;
         self.since_in(&mut conn, stream, after_version).await

@@ -259,6 +259,16 @@ impl EventStore {
         &self.0.db
     }
 
+    /// How many of the sessions that [`run`](Self::run) keeps have been lost so far; `None` while it does
+    /// not run.
+    ///
+    /// A failover or a restore ends them all. What a process remembers of a stream beyond one call is
+    /// good only as long as this number stays what it was before it was read or appended.
+    #[must_use]
+    pub fn sessions_lost(&self) -> Option<u64> {
+        self.group().losses()
+    }
+
     /// Wakes readers of this process and of others, after a commit that appended.
     pub fn appended(&self) {
         self.0.wake.appended();

@@ -35,6 +35,7 @@ mod schedules;
 mod segments;
 mod settled;
 mod slices;
+mod snapshots;
 mod standby;
 mod statements;
 mod subscriptions;

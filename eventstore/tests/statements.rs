@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use crate::support::database;
 
 /// Name, parameters, columns.
-const GOLDEN: [(&str, &str, &str); 34] = [
+const GOLDEN: [(&str, &str, &str); 37] = [
     (
         "all_read",
         "int8 int4 int8 int4 int4 _text _text",
@@ -101,6 +101,19 @@ const GOLDEN: [(&str, &str, &str); 34] = [
         "name:text slice:int2 state:int2 version:int8 first_position:int8 last_position:int8 \
          created_us:int8 mark:text first_version:int8 first_is_summary:bool reason:text \
          marked_by:text marked_us:int8",
+    ),
+    ("snapshot_keep", "text text text bytea int8 int8 text", "kept:bool"),
+    (
+        "stream_load",
+        "text text int8 bytea int4 int8",
+        "position:int8 version:int8 tenant:text stream:text event_id:uuid type_id:int4 \
+         payload:json metadata:json recorded_us:int8 is_snapshot:bool",
+    ),
+    (
+        "streams_load",
+        "_text _text _int8 _bytea int4 int8",
+        "stream:int4 end_version:int8 end_position:int8 position:int8 version:int8 event_id:uuid \
+         type_id:int4 payload:json metadata:json recorded_us:int8 marks:json is_snapshot:bool",
     ),
     ("stream_holder", "text text", "pid:int4"),
     ("stream_touch", "text _text", ""),

@@ -45,7 +45,8 @@ pub const BASE: Set = migrations!("base":
 /// Streams, events, receipts.
 pub const EVENTSTORE: Set = migrations!("eventstore":
     "0001" "event", "0002" "slice", "0003" "append", "0004" "append_parts", "0005" "read",
-    "0006" "list", "0007" "tag", "0008" "mark", "0009" "retention", "0010" "import");
+    "0006" "list", "0007" "tag", "0008" "mark", "0009" "retention", "0010" "import",
+    "0011" "snapshot");
 
 /// Projections and their checkpoints.
 pub const PROJECTIONS: Set = migrations!("projections": "0001" "checkpoint");

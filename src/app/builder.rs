@@ -15,14 +15,16 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::snapshots::{self, Snapshots};
 use super::tasks::Tasks;
-use super::{App, Clock, Shared};
+use super::{AggregateCache, App, Clock, Shared};
 
 /// An app before its start: say what it consists of, then [`start`](Self::start) it.
 #[must_use = "an app begins with `start`"]
 pub struct AppBuilder {
     db: Db,
     clock: Clock,
+    cache: AggregateCache,
     workers: bool,
     registrations: Vec<Box<dyn Registration>>,
 }
@@ -51,7 +53,13 @@ pub(crate) struct Starting {
 
 impl AppBuilder {
     pub(super) fn new(db: Db) -> Self {
-        Self { db, clock: Arc::new(SystemTime::now), workers: true, registrations: Vec::new() }
+        Self {
+            db,
+            clock: Arc::new(SystemTime::now),
+            cache: AggregateCache::entries(0),
+            workers: true,
+            registrations: Vec::new(),
+        }
     }
 
     /// Registers an aggregate: its commands can be executed, and its event types are made known to
@@ -67,6 +75,13 @@ impl AppBuilder {
     /// leases go by the system's clock.
     pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Keeps states of aggregates in memory, so that commands can be decided without a load. Each of its
+    /// kinds must be registered too. Nothing is kept before.
+    pub fn aggregate_cache(mut self, cache: AggregateCache) -> Self {
+        self.cache = cache;
         self
     }
 
@@ -105,9 +120,21 @@ impl AppBuilder {
         for registration in self.registrations {
             registration.start(&mut starting).await?;
         }
+        if let Some(name) = self.cache.stranger(|id| starting.aggregates.contains(id)) {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                format!(
+                    "the cache is to keep the aggregate {name}, which is not registered: add \
+                     `.aggregate::<{name}>()` to the builder of the App"
+                ),
+            ));
+        }
         #[cfg(feature = "projections")]
         let projections = starting.project(&self.db, self.workers).await?;
         let Starting { store, mut tasks, shutdown, aggregates, .. } = starting;
+        let (snapshots, taken) = Snapshots::new();
+        let storing = snapshots::store(store.clone(), taken, shutdown.clone());
+        tasks.spawn(watched("the keeper of snapshots", storing));
         let (running, until) = (store.clone(), shutdown.clone());
         tasks.spawn(watched("the store", async move { running.run(until).await }));
         let shared = Shared {
@@ -116,6 +143,8 @@ impl AppBuilder {
             #[cfg(feature = "projections")]
             projections,
             aggregates,
+            cache: self.cache.build(),
+            snapshots,
             shutdown,
             calls: TaskTracker::new(),
             tasks: Mutex::new(Tasks::new(tasks)),

@@ -1,19 +1,19 @@
 //! One command, from the stream it is for to what became of it.
 
 use foldlog_core::{
-    CommandOf, Context, Decider, Decision, Error, ErrorKind, Event, Expected, IdOf, Metadata,
-    Position, Retry, StreamName, Token,
+    CommandOf, Context, Decider, Error, ErrorKind, Event, Expected, IdOf, Metadata, Position,
+    Retry, SnapshotRule, StreamName, Token,
 };
 use foldlog_eventstore::{
-    AppendError, Appended, EventStore, Receipt, Request, Since, StreamEvents,
+    AppendError, Appended, EventStore, Receipt, Request, Since, StreamAppended, StreamEvents,
 };
 use uuid::Uuid;
 
 use super::kept::Kept;
 use super::prepare::Sends;
 use super::{ExecuteError, Executed};
-use crate::app::App;
-use crate::loaded::{Folded, Via, expected};
+use crate::app::{App, Keeping};
+use crate::loaded::{Folded, Reading, Via, expected};
 
 /// What was asked for besides the command.
 pub(super) struct Options<R> {
@@ -28,10 +28,20 @@ impl<R> Default for Options<R> {
     }
 }
 
+/// What came of one decision.
+enum Attempt<R, E> {
+    /// Events were appended, or a receipt: the store has compared the version.
+    Written { executed: Executed<R>, request: Box<Request>, stream: Option<StreamAppended> },
+    /// The store refused to.
+    Refused(E),
+    /// Nothing was to be written: the answer is as good as the state that it rests on.
+    Unwritten(Result<Executed<R>, E>),
+}
+
 /// Loads, decides and appends; after a conflict reads on and decides again.
 pub(super) async fn run<A: Decider, C: CommandOf<A>, S: Sends<A, C>>(
     app: &App,
-    id: IdOf<A>,
+    (id, rule): (IdOf<A>, Option<&'static SnapshotRule<A>>),
     sent: &S,
     mut options: Options<C::Reply>,
     retry: Retry,
@@ -42,28 +52,13 @@ pub(super) async fn run<A: Decider, C: CommandOf<A>, S: Sends<A, C>>(
     let stream = StreamName::of::<A::Event>(app.acts_for(), &id)?;
     let command_id = options.kept.as_ref().map(|kept| kept.id);
     let metadata = std::mem::take(&mut options.metadata);
-    let mut context = Context::new(id, 0, app.now()).with_command(command_id, metadata);
+    let context = Context::new(id, 0, app.now()).with_command(command_id, metadata);
+    // What a transaction of the caller's shows may never have been.
+    let keeping = if via.is_own() { app.keeping(rule) } else { Keeping::nothing() };
     let target = Target { store: app.store(), stream, options };
-    let mut folded = Folded::<A>::default();
-    let mut attempts = 0;
-    loop {
-        if let Err(error) = folded.advance(target.store, &mut via, &target.stream).await {
-            return target.unfolded(error, &folded, &mut via).await;
-        }
-        attempts += 1;
-        context = context.with_version(folded.version);
-        let error = match target.attempt(sent, &context, &folded, &mut via).await {
-            Err(error @ ExecuteError::Conflict { .. }) => error,
-            end => return end,
-        };
-        // An expected version does not come back by waiting.
-        let pause = match target.options.expect_version {
-            Some(_) => None,
-            None => retry.pause_after(attempts, chance()),
-        };
-        let Some(pause) = pause else { return Err(target.explained(error, &mut via).await?) };
-        tracing::debug!(stream = %target.stream, attempts, "a command is decided again");
-        tokio::time::sleep(pause).await;
+    match target.settle(sent, context, (&keeping, rule), retry, &mut via).await {
+        Err(ExecuteError::Store(error)) => target.unfolded::<A, _, _>(error, &mut via).await,
+        end => end,
     }
 }
 
@@ -75,18 +70,80 @@ struct Target<'a, R> {
 }
 
 impl<R: Send> Target<'_, R> {
+    async fn settle<A: Decider, C: CommandOf<A, Reply = R>, S: Sends<A, C>>(
+        &self,
+        sent: &S,
+        mut context: Context<A>,
+        (keeping, rule): (&Keeping<'_, A>, Option<&'static SnapshotRule<A>>),
+        retry: Retry,
+        via: &mut Via<'_>,
+    ) -> Result<Executed<R>, ExecuteError<A::Rejection, S::Error>> {
+        let reading = Reading { store: self.store, stream: &self.stream, rule };
+        let mut known = keeping.recall(&self.stream);
+        if !known.is_recalled() {
+            known.update(&reading, via).await?;
+        }
+        let mut attempts = 0;
+        loop {
+            context = context.with_version(known.folded().version);
+            let is_recalled = known.is_recalled();
+            let error = match self.attempt(sent, &context, known.folded(), via).await {
+                Attempt::Written { executed, request, stream } => {
+                    if let Some(stream) =
+                        stream.filter(|_| keeping.anything() && !executed.repeated)
+                    {
+                        let events = request.as_read(self.store, &stream);
+                        keeping.keep_appended(&self.stream, known, &events);
+                    }
+                    return Ok(executed);
+                }
+                Attempt::Unwritten(end) => {
+                    if is_recalled && known.update(&reading, via).await? {
+                        continue;
+                    }
+                    match end {
+                        Err(error @ ExecuteError::Conflict { .. }) => error,
+                        end => {
+                            keeping.keep(&self.stream, known);
+                            return end;
+                        }
+                    }
+                }
+                Attempt::Refused(ExecuteError::Conflict { .. }) if is_recalled => {
+                    // Nobody was quicker: the state was old.
+                    known.update(&reading, via).await?;
+                    continue;
+                }
+                Attempt::Refused(error @ ExecuteError::Conflict { .. }) => error,
+                Attempt::Refused(error) => return Err(error),
+            };
+            attempts += 1;
+            // An expected version does not come back by waiting.
+            let pause = match self.options.expect_version {
+                Some(_) => None,
+                None => retry.pause_after(attempts, chance()),
+            };
+            let Some(pause) = pause else { return Err(self.explained(error, via).await?) };
+            tracing::debug!(stream = %self.stream, attempts, "a command is decided again");
+            tokio::time::sleep(pause).await;
+            known.update(&reading, via).await?;
+        }
+    }
+
     async fn attempt<A: Decider, C: CommandOf<A, Reply = R>, S: Sends<A, C>>(
         &self,
         sent: &S,
         context: &Context<A>,
         folded: &Folded<A>,
         via: &mut Via<'_>,
-    ) -> Result<Executed<R>, ExecuteError<A::Rejection, S::Error>> {
+    ) -> Attempt<R, ExecuteError<A::Rejection, S::Error>> {
         // Others may be asked for what nobody needs any more.
-        if S::LOOKS_UP
-            && let Some(executed) = self.accepted_before(folded, via).await?
-        {
-            return Ok(executed);
+        if S::LOOKS_UP {
+            match self.accepted_before(folded, via).await {
+                Ok(Some(executed)) => return Attempt::Unwritten(Ok(executed)),
+                Ok(None) => {}
+                Err(error) => return Attempt::Refused(error.into()),
+            }
         }
         let decided = match self.options.expect_version {
             Some(version) if version != folded.version => Err(ExecuteError::Conflict {
@@ -97,46 +154,68 @@ impl<R: Send> Target<'_, R> {
             }),
             _ => sent.decide(&folded.state, context).await,
         };
-        match decided {
-            Ok(decision) => self.carry_out(decision, context, folded, via).await,
+        let decision = match decided {
+            Ok(decision) => decision,
             // A repetition gets its first answer, whatever has become of the stream since.
-            Err(error) => match self.accepted_before(folded, via).await? {
-                Some(executed) => Ok(executed),
-                None => Err(error),
+            Err(error) => {
+                return match self.accepted_before(folded, via).await {
+                    Ok(Some(executed)) => Attempt::Unwritten(Ok(executed)),
+                    Ok(None) => Attempt::Unwritten(Err(error)),
+                    Err(failed) => Attempt::Refused(failed.into()),
+                };
+            }
+        };
+        let (events, reply) = decision.into_parts();
+        if events.is_empty() && self.options.kept.is_none() {
+            let (version, token) = (folded.version, self.store.token(folded.position));
+            return Attempt::Unwritten(Ok(Executed { reply, version, token, repeated: false }));
+        }
+        match self.request(&events, &reply, context, folded.version) {
+            Ok(request) => match self.write(&request, reply, folded, via).await {
+                Ok((executed, stream)) => {
+                    Attempt::Written { executed, request: Box::new(request), stream }
+                }
+                Err(error) => Attempt::Refused(error),
             },
+            Err(error) => Attempt::Unwritten(Err(error.into())),
         }
     }
 
-    async fn carry_out<A: Decider, L>(
+    /// What is to be appended for a decision on a state of this version.
+    fn request<A: Decider>(
         &self,
-        decision: Decision<A::Event, R>,
+        events: &[A::Event],
+        reply: &R,
         context: &Context<A>,
+        version: u64,
+    ) -> Result<Request, Error> {
+        let events = events.iter().map(Event::encode).collect::<Result<Vec<_>, _>>()?;
+        let part = StreamEvents::raw(self.stream.clone(), expected(version), events);
+        let request = Request::new([part])?.metadata(context.metadata())?;
+        let Some(kept) = &self.options.kept else { return Ok(request) };
+        let written = kept.write(reply)?;
+        Ok(request.id(kept.id).stands_for(&self.meaning()).reply(written))
+    }
+
+    /// Appends, and answers with what became of the stream.
+    async fn write<A, E, L>(
+        &self,
+        request: &Request,
+        reply: R,
         folded: &Folded<A>,
         via: &mut Via<'_>,
-    ) -> Result<Executed<R>, ExecuteError<A::Rejection, L>> {
-        let (events, reply) = decision.into_parts();
-        let kept = self.options.kept.as_ref();
-        if events.is_empty() && kept.is_none() {
-            let token = self.store.token(folded.position);
-            return Ok(Executed { reply, version: folded.version, token, repeated: false });
-        }
-        let events = events.iter().map(Event::encode).collect::<Result<Vec<_>, _>>()?;
-        let part = StreamEvents::raw(self.stream.clone(), expected(folded.version), events);
-        let mut request = Request::new([part])?.metadata(context.metadata())?;
-        if let Some(kept) = kept {
-            let written = kept.write(&reply)?;
-            request = request.id(kept.id).stands_for(&self.meaning()).reply(written);
-        }
-        let appended = via.append(self.store, &request).await?;
+    ) -> Result<(Executed<R>, Option<StreamAppended>), ExecuteError<E, L>> {
+        let appended = via.append(self.store, request).await?;
         let token = self.at_or_before(appended.token, folded.position);
-        let version = appended.streams.first().map_or(folded.version, |stream| stream.version);
-        match kept {
+        let stream = appended.streams.into_iter().next();
+        let version = stream.as_ref().map_or(folded.version, |stream| stream.version);
+        match &self.options.kept {
             Some(kept) if appended.repeated => {
                 let reply = kept.read(appended.reply.as_deref())?;
-                Ok(Executed { reply, version, token, repeated: true })
+                Ok((Executed { reply, version, token, repeated: true }, stream))
             }
             // Recognised without an id, it was this very call, repeated on a lost connection.
-            _ => Ok(Executed { reply, version, token, repeated: false }),
+            _ => Ok((Executed { reply, version, token, repeated: false }, stream)),
         }
     }
 
@@ -145,11 +224,10 @@ impl<R: Send> Target<'_, R> {
     async fn unfolded<A: Decider, E, L>(
         &self,
         error: Error,
-        folded: &Folded<A>,
         via: &mut Via<'_>,
     ) -> Result<Executed<R>, ExecuteError<E, L>> {
         if matches!(error.kind(), ErrorKind::Tombstoned | ErrorKind::Truncated)
-            && let Some(executed) = self.accepted_before(folded, via).await?
+            && let Some(executed) = self.accepted_before(&Folded::<A>::default(), via).await?
         {
             return Ok(executed);
         }
@@ -245,10 +323,6 @@ impl Via<'_> {
             #[cfg(feature = "tokio-postgres")]
             Self::Tokio(client) => store.since_in_tokio(*client, stream, after_version).await,
         }
-    }
-
-    fn is_own(&self) -> bool {
-        matches!(self, Self::Own)
     }
 
     async fn receipt(

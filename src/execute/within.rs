@@ -54,8 +54,8 @@ impl<'c, A: Decider, C: CommandOf<A>, S: Sends<A, C>> IntoFuture for Within<'c, 
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let Execute { app, id, sent, options, .. } = self.execute;
-            let done = run::run(&app, id, &sent, options, Retry::never(), self.via).await?;
+            let Execute { app, id, rule, sent, options, .. } = self.execute;
+            let done = run::run(&app, (id, rule), &sent, options, Retry::never(), self.via).await?;
             Ok(done.map_token(|token| Pending::new(app.store().clone(), token)))
         })
     }

@@ -1,7 +1,7 @@
 //! Commands dropped within a transaction of the user's.
 
 use foldlog::prelude::*;
-use foldlog::{Request, TokioClient};
+use foldlog::{Request, SnapshotSchema, TokioClient};
 use foldlog_testkit::sweep;
 use uuid::Uuid;
 
@@ -91,6 +91,15 @@ async fn a_command_dropped_within_a_transaction_of_tokio_postgres_leaves_it_to_b
         let looks = cut.of(looks).await;
         narrow.nothing_left().await;
         looks.is_some_and(|(version, since)| version == since)
+    })
+    .await;
+    sweep("EventStore::load_stream_in_tokio", async |cut| {
+        let (client, store) = (TokioClient::new(&session.client), narrow.app.store());
+        let schema = SnapshotSchema { aggregate: "account", hash: &[7; 32] };
+        let load = store.load_stream_in_tokio(client, &stream, schema, u64::MAX, 1_000);
+        let load = cut.of(load).await;
+        narrow.nothing_left().await;
+        load.is_some_and(|load| load.unwrap().page.version > 0)
     })
     .await;
     drop(session);

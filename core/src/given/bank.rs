@@ -15,7 +15,7 @@ use crate::stream::StreamName;
 use crate::tagged;
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum AccountEvent {
+pub(crate) enum AccountEvent {
     Opened { owner: String },
     Deposited { cents: i64 },
     Withdrawn { cents: i64 },

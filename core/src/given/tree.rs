@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 /// A JSON text taken apart.
 ///
 /// Not `serde_json::Value`: that reads numbers into 64 bits, where two different ones may meet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Tree {
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Tree {
     /// A number, a string, a truth value or null, as it is written.
     Leaf(String),
     List(Vec<Tree>),
@@ -26,7 +26,7 @@ pub(super) struct Difference {
 }
 
 impl Tree {
-    pub(super) fn read(json: &str) -> Result<Self, serde_json::Error> {
+    pub(crate) fn read(json: &str) -> Result<Self, serde_json::Error> {
         let json = json.trim();
         Ok(match json.as_bytes().first() {
             Some(b'{') => {
@@ -46,6 +46,22 @@ impl Tree {
             )?)?),
             _ => Self::Leaf(json.to_owned()),
         })
+    }
+
+    /// The same with the items of its lists in an order of their own, for lists that come in any.
+    pub(crate) fn unordered(self) -> Self {
+        match self {
+            Self::Leaf(text) => Self::Leaf(text),
+            Self::List(items) => {
+                let mut items: Vec<_> = items.into_iter().map(Self::unordered).collect();
+                items.sort_unstable();
+                Self::List(items)
+            }
+            Self::Fields(fields) => {
+                let unordered = |(name, value): (String, Self)| (name, value.unordered());
+                Self::Fields(fields.into_iter().map(unordered).collect())
+            }
+        }
     }
 
     /// Where this tree and another part first; `None` if they are the same.

@@ -7,11 +7,11 @@ use std::time::Duration;
 use foldlog_core::Error;
 use tokio::sync::mpsc;
 
-use super::Waiting;
 use super::admission::next_call;
 use super::delivery::{Detour, deliver, refuse};
 use super::held::Held;
 use super::link::Link;
+use super::{Losses, Waiting};
 use crate::append::LOCK_WAIT_MS;
 use crate::store::EventStore;
 
@@ -27,6 +27,7 @@ pub(super) struct Line {
     store: EventStore,
     detour: mpsc::UnboundedSender<Detour>,
     held: Arc<Held>,
+    losses: Losses,
     link: Option<Link>,
     pending: VecDeque<Waiting>,
 }
@@ -36,8 +37,10 @@ impl Line {
         store: EventStore,
         detour: mpsc::UnboundedSender<Detour>,
         held: Arc<Held>,
+        losses: &Losses,
     ) -> Self {
-        Self { store, detour, held, link: None, pending: VecDeque::new() }
+        let losses = Arc::clone(losses);
+        Self { store, detour, held, losses, link: None, pending: VecDeque::new() }
     }
 
     /// Writes until the queue is closed and empty.
@@ -129,7 +132,7 @@ impl Line {
         loop {
             let error = match Link::open(self.store.db(), "foldlog append").await {
                 Ok(link) => {
-                    self.link = Some(link);
+                    self.link = Some(link.counted(&self.losses));
                     return true;
                 }
                 Err(error) => error,

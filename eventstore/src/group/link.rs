@@ -2,6 +2,8 @@
 
 use std::error::Error as StdError;
 use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -12,9 +14,11 @@ use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Client, Row, Statement};
 use uuid::Uuid;
 
+use super::Losses;
 use crate::call::{Answer, Columns};
 use crate::driven::{driven, moves};
 use crate::request::Request;
+use crate::snapshot::SnapshotRow;
 
 /// A server that has not answered by then, beyond the time a call may wait for a lock, is taken for
 /// gone: everybody in the line waits as long. What it may have done is unknown then, and repeated.
@@ -27,6 +31,18 @@ pub(super) struct Link {
     connection: Option<Connection>,
     append: Statement,
     load: Statement,
+    // Only where snapshots are asked for.
+    load_behind: Option<Statement>,
+    _end: Option<End>,
+}
+
+/// Counts the end of a session, by whatever it comes.
+struct End(Losses);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 impl Link {
@@ -42,7 +58,12 @@ impl Link {
         let prepared = timeout(ANSWER_WAIT, driven(&mut connection, prepare)).await;
         let prepared = prepared.map_err(|_| unanswered(&what()))?;
         let (append, load) = prepared.map_err(|e| driver(what(), e))?;
-        Ok(Self { client, connection, append, load })
+        Ok(Self { client, connection, append, load, load_behind: None, _end: None })
+    }
+
+    /// The same, with its end counted.
+    pub(super) fn counted(self, losses: &Losses) -> Self {
+        Self { _end: Some(End(Arc::clone(losses))), ..self }
     }
 
     /// Calls the append function. After an error that is not the server's answer the session is of no
@@ -75,35 +96,60 @@ impl Link {
             &c.item_seen,
         ];
         let wait = ANSWER_WAIT + Duration::from_millis(wait_ms.unsigned_abs().into());
-        let rows = self.query("append", |link| &link.append, &arguments, wait).await?;
+        let rows = self.query("append", self.append.clone(), &arguments, wait).await?;
         let rows = rows.iter().map(Answer::of).collect::<Result<Vec<_>, _>>();
         rows.map_err(|e| driver("read the answer of an append", e))
     }
 
-    /// Reads streams beyond a version each.
+    /// Reads streams beyond a version each, or behind a snapshot of a schema where one is given.
     pub(super) async fn load(
         &mut self,
         tenants: &[&str],
         streams: &[&str],
         after_versions: &[i64],
+        schema_hashes: &[Option<&[u8]>],
         events_max: i32,
         bytes_max: i64,
     ) -> Result<Vec<LoadedRow>, Error> {
-        let arguments: [&(dyn ToSql + Sync); 5] =
-            [&tenants, &streams, &after_versions, &events_max, &bytes_max];
-        let rows = self.query("load streams", |link| &link.load, &arguments, ANSWER_WAIT).await?;
+        let statement = match schema_hashes.iter().any(Option::is_some) {
+            true => Some(self.load_behind().await?),
+            false => None,
+        };
+        let rows = if let Some(statement) = statement {
+            let arguments: [&(dyn ToSql + Sync); 6] =
+                [&tenants, &streams, &after_versions, &schema_hashes, &events_max, &bytes_max];
+            self.query("load streams", statement, &arguments, ANSWER_WAIT).await?
+        } else {
+            let arguments: [&(dyn ToSql + Sync); 5] =
+                [&tenants, &streams, &after_versions, &events_max, &bytes_max];
+            self.query("load streams", self.load.clone(), &arguments, ANSWER_WAIT).await?
+        };
         let rows = rows.into_iter().map(LoadedRow::new).collect::<Result<Vec<_>, _>>();
         rows.map_err(|e| driver("load streams", e))
+    }
+
+    async fn load_behind(&mut self) -> Result<Statement, Error> {
+        if let Some(statement) = &self.load_behind {
+            return Ok(statement.clone());
+        }
+        let what = "prepare to load behind snapshots";
+        let prepare = self.client.prepare(include_str!("../../sql/streams_load.sql"));
+        let prepared = timeout(ANSWER_WAIT, driven(&mut self.connection, prepare)).await;
+        if prepared.is_err() {
+            self.connection = None;
+        }
+        let statement = prepared.map_err(|_| unanswered(what))?.map_err(|e| driver(what, e))?;
+        self.load_behind = Some(statement.clone());
+        Ok(statement)
     }
 
     async fn query(
         &mut self,
         what: &str,
-        statement: fn(&Self) -> &Statement,
+        statement: Statement,
         arguments: &[&(dyn ToSql + Sync)],
         wait: Duration,
     ) -> Result<Vec<Row>, Error> {
-        let statement = statement(self).clone();
         let call = driven(&mut self.connection, self.client.query(&statement, arguments));
         match timeout(wait, call).await {
             Ok(rows) => rows.map_err(|e| driver(what, e)),
@@ -151,6 +197,9 @@ fn unanswered(what: &str) -> Error {
     Error::new(ErrorKind::Unavailable, format!("{what}: the server did not answer in time"))
 }
 
+/// The column that only `streams_load` has.
+const IS_SNAPSHOT: usize = 11;
+
 /// A row of a load, kept as it came.
 pub(super) struct LoadedRow {
     row: Row,
@@ -176,6 +225,23 @@ impl LoadedRow {
     /// Of which of the streams that were asked for.
     pub(super) fn stream(&self) -> i32 {
         self.stream
+    }
+
+    /// Whether it is no event's but that of a snapshot, of which [`snapshot`](Self::snapshot) reads the
+    /// rest.
+    pub(super) fn is_snapshot(&self) -> bool {
+        self.row.len() > IS_SNAPSHOT && matches!(self.row.try_get(IS_SNAPSHOT), Ok(true))
+    }
+
+    pub(super) fn snapshot(&self) -> Result<SnapshotRow<'_>, Error> {
+        let read = || {
+            Ok(SnapshotRow {
+                position: self.row.try_get(3)?,
+                version: self.row.try_get(4)?,
+                state: self.row.try_get::<_, JsonText<'_>>(7)?.0,
+            })
+        };
+        read().map_err(|e| driver("read a snapshot", e))
     }
 
     /// The version of the stream, and the position of its last event.

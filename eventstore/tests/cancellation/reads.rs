@@ -2,11 +2,13 @@
 
 use foldlog_core::Expected::Any;
 use foldlog_core::{Filter, Position, Source, StreamTail as _, Tenant};
+use foldlog_eventstore::{Snapshot, SnapshotSchema};
 use foldlog_testkit::sweep;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::Narrow;
-use crate::support::{Note, follow, label, name, noted, noted_many, request};
+use crate::support::{Note, follow, label, name, noted, noted_many, number, request, run};
 
 #[tokio::test]
 async fn dropped_reads_of_streams_leave_the_pool_as_it_was() {
@@ -30,6 +32,36 @@ async fn dropped_reads_of_streams_leave_the_pool_as_it_was() {
         tx.rollback().await.unwrap();
         narrow.nothing_left().await;
         page.is_some()
+    })
+    .await;
+    let (state, schema) =
+        (RawValue::NULL.to_owned(), SnapshotSchema { aggregate: "note", hash: &[7; 32] });
+    let position = narrow.store.read_stream(&stream, 1, 1).await.unwrap().events[0].position();
+    let snapshot = Snapshot { version: 2, position, state };
+    sweep("EventStore::keep_snapshot", async |cut| {
+        run(&mut narrow.outside, "delete from foldlog.snapshot").await;
+        let kept = cut.of(narrow.store.keep_snapshot(&stream, schema, &snapshot)).await;
+        narrow.nothing_left().await;
+        let there = number(&mut narrow.outside, "select count(*) from foldlog.snapshot").await;
+        assert!(there == 1 || (there == 0 && kept.is_none()), "{cut:?}");
+        kept.is_some_and(Result::unwrap)
+    })
+    .await;
+    sweep("EventStore::load_stream", async |cut| {
+        narrow.begin_anew().await;
+        let load = cut.of(narrow.store.load_stream(&stream, schema, u64::MAX, 1_000)).await;
+        narrow.nothing_left().await;
+        load.is_some_and(|load| load.unwrap().snapshot.is_some())
+    })
+    .await;
+    sweep("EventStore::load_stream_in", async |cut| {
+        narrow.begin_anew().await;
+        let mut tx = narrow.db.pool().begin().await.unwrap();
+        let load = cut.of(narrow.store.load_stream_in(&mut tx, &stream, schema, 3, 10)).await;
+        assert_eq!(narrow.store.read_stream_in(&mut tx, &stream, 1, 10).await.unwrap().version, 3);
+        tx.rollback().await.unwrap();
+        narrow.nothing_left().await;
+        load.is_some_and(|load| load.unwrap().page.events.len() == 1)
     })
     .await;
     sweep("StreamTail::tail", async |cut| {

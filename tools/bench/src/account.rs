@@ -38,7 +38,7 @@ pub fn payload(account: i64, version: u64) -> Result<String, foldlog::Error> {
     Ok(foldlog::Event::encode(&AccountEvent::of(account, version))?.payload.get().to_owned())
 }
 
-#[derive(Debug, Default, Aggregate)]
+#[derive(Clone, Debug, Default, Aggregate)]
 #[aggregate(id = AccountId)]
 pub struct Account {
     cents: i64,

@@ -1,20 +1,22 @@
-//! Commands: load 10 events, decide, append one.
+//! Commands: load 10 events, decide, append one; and the same where the cache saves the load.
 
-use foldlog::App;
+use foldlog::{AggregateCache, App};
 use serde_json::json;
 
 use crate::Failure;
-use crate::account::{AccountId, Deposit, cents};
+use crate::account::{Account, AccountId, Deposit, cents};
 use crate::bed::Bed;
 use crate::bench::append::{Appender, streams};
 use crate::callers::Caller;
 use crate::pair::Pair;
 use crate::report::{Line, Report, rounded};
 use crate::run::Run;
-use crate::streams::{Accounts, Untouched};
+use crate::streams::{Accounts, Share, Untouched};
 
 /// How many events a command loads.
 pub const LOADED: u64 = 10;
+/// How many streams the callers come back to, so that the cache has all of them after the first round.
+const REGULAR: i64 = 1_024;
 /// What is made ready for the first round, before the rate is known; per second of it.
 const GUESS_PER_S: f64 = 5_000.0;
 
@@ -46,6 +48,25 @@ impl Caller for Commander {
         }
         self.executed += 1;
         self.loaded += done.version - 1;
+        Ok(1)
+    }
+}
+
+/// One of the callers of an app with a cache: comes back to streams of its own.
+struct Regular {
+    app: App,
+    share: Share,
+}
+
+impl Caller for Regular {
+    async fn call(&mut self) -> Result<u64, Failure> {
+        let (account, version) = self.share.next();
+        let done = self.app.execute(&AccountId(account), Deposit).await?;
+        if done.version != version + 1 {
+            let found = done.version;
+            return Err(format!("account {account} came to version {found} after {version}").into());
+        }
+        self.share.advance();
         Ok(1)
     }
 }
@@ -111,12 +132,13 @@ pub async fn measure(run: &Run<'_>) -> Result<Report, Failure> {
         };
     }
     bed.check(events).await?;
+    let cached = with_cache(run, clients).await?;
     let facts = vec![
         ("connections", json!(bed.connections())),
         ("loaded_mean", json!(rounded(loaded_mean(&pair.ours)))),
     ];
     let label = format!("{clients} callers");
-    let lines = vec![Line::new(label, clients, &pair.measured, &pair.limit_measured)];
+    let lines = vec![Line::new(label, clients, &pair.measured, &pair.limit_measured), cached];
     drop(pair);
     bed.close(run.server).await?;
     Ok(Report {
@@ -125,4 +147,32 @@ pub async fn measure(run: &Run<'_>) -> Result<Report, Failure> {
         lines,
         facts,
     })
+}
+
+/// The same command where its state is in the cache, beside the appends of an app of its own.
+async fn with_cache(run: &Run<'_>, clients: usize) -> Result<Line, Failure> {
+    let regular = REGULAR.max(i64::try_from(clients)?);
+    let cache = AggregateCache::entries(usize::try_from(2 * regular)?).keep::<Account>();
+    let bed = Bed::open_with(run.server, "command_cached", |builder| {
+        builder.aggregate::<Account>().aggregate_cache(cache)
+    });
+    let bed = bed.await?;
+    let ours = Accounts { first: 0, count: regular, version: LOADED };
+    let limit = Accounts { first: regular, count: streams(run, clients), version: 1 };
+    bed.fill(ours).await?;
+    bed.fill(limit).await?;
+    let mut events = ours.count * i64::try_from(LOADED)? + limit.count;
+    let shares = ours.shares(clients).into_iter();
+    let callers = shares.map(|share| Regular { app: bed.app().clone(), share }).collect();
+    let mut pair = Pair::new(callers, Appender::several(bed.app(), limit, clients));
+    for round in 0..=run.arguments.rounds() {
+        let did = pair.round(run, round).await?;
+        events += i64::try_from(did.ours + did.limit)?;
+    }
+    bed.check(events).await?;
+    let label = format!("{clients} callers, with the cache");
+    let line = Line::new(label, clients, &pair.measured, &pair.limit_measured);
+    drop(pair);
+    bed.close(run.server).await?;
+    Ok(line)
 }
