@@ -124,10 +124,14 @@ pub use crate::pending::Pending;
 pub mod prelude {
     pub use crate::{
         Aggregate, Context, Db, Decided, Decider, Decision, Event, EventSet, Expected, Fold,
-        Handles, Key, Keyed, Keys, Metadata, Recorded, Retry, Row, StreamName, Tenant, Token, View,
+        Handles, Key, Keyed, Keys, Metadata, Model, Query, Recorded, Retry, Row, StreamName,
+        Tenant, Token, View,
     };
     #[cfg(feature = "eventstore")]
-    pub use crate::{App, AppendError, ExecuteError, Prepare, any, exists, no_stream};
+    pub use crate::{
+        App, AppendError, Boundary, BoundaryContext, Concluded, ExecuteError, Prepare, any, exists,
+        no_stream,
+    };
     #[cfg(feature = "projections")]
     pub use crate::{Batch, BoxError, Projection, ReadError, Why};
 }

@@ -1,1 +1,9 @@
+//! Decisions that rest on events of many streams, on real servers.
 
+mod email;
+mod number;
+mod outcomes;
+mod rivals;
+pub(crate) mod school;
+mod seat;
+mod within;
