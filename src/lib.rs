@@ -136,14 +136,7 @@ pub mod prelude {
     pub use crate::{Batch, BoxError, Projection, ReadError, Why};
 }
 
-/// Given, when, then: tests of aggregates without a database.
-///
-#[doc = include_str!("../docs/testing.md")]
-pub mod testing {
-    pub use foldlog_core::given::{
-        Fixture, Given, When, given, given_fixture, given_id, round_trips, snapshots_agree,
-    };
-}
+pub mod testing;
 
 /// What the derives name. Not part of the public interface.
 #[doc(hidden)]

@@ -4,6 +4,7 @@
 mod appends;
 mod apps;
 mod commands;
+mod decisions;
 mod marks;
 mod within;
 

@@ -2,13 +2,19 @@
 
 use std::sync::Arc;
 
-use foldlog_core::{Encoded, Error, ErrorKind, Event, Expected, Metadata, StreamName, Tag, Tenant};
+use foldlog_core::{
+    Encoded, Error, ErrorKind, Event, Expected, Metadata, RawEvent, StreamName, Tag, Tenant,
+};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::boundary::{Condition, join};
 use crate::limits::{METADATA_BYTES_MAX, check_append, check_json, check_tags};
+
+/// Reads an event and writes it again, by its own type: for the kit of tests.
+#[doc(hidden)]
+pub type Rewrite = fn(&RawEvent) -> Result<Encoded, Error>;
 
 /// Events for one stream, and what is expected of it.
 ///
@@ -25,6 +31,7 @@ struct Checked {
     tenant_said: bool,
     expected: Expected,
     events: Vec<Encoded>,
+    rewrite: Option<Rewrite>,
 }
 
 /// Events for a stream at whatever version it is.
@@ -77,13 +84,15 @@ impl StreamEvents {
     pub fn of<E: Event>(id: &E::Id, expected: Expected, events: impl IntoEvents<E>) -> Self {
         Self(StreamName::of::<E>(&Tenant::default(), id).and_then(|name| {
             let events = events.into_events().map(|e| e.encode()).collect::<Result<_, _>>()?;
-            Ok(Checked { name, tenant_said: false, expected, events })
+            let rewrite: Rewrite = |raw| E::decode(raw)?.encode();
+            let rewrite = Some(rewrite);
+            Ok(Checked { name, tenant_said: false, expected, events, rewrite })
         }))
     }
 
     /// Events for a stream by name, already encoded.
     pub fn raw(name: StreamName, expected: Expected, events: Vec<Encoded>) -> Self {
-        Self(Ok(Checked { name, tenant_said: true, expected, events }))
+        Self(Ok(Checked { name, tenant_said: true, expected, events, rewrite: None }))
     }
 
     /// The same for the stream of this name that belongs to a tenant. Said once it stays: what was
@@ -125,6 +134,7 @@ pub(crate) struct StreamPart {
     pub(crate) name: StreamName,
     pub(crate) expected: Expected,
     pub(crate) events: Vec<Encoded>,
+    rewrite: Option<Rewrite>,
 }
 
 impl Request {
@@ -137,7 +147,7 @@ impl Request {
     pub fn new(streams: impl IntoIterator<Item = StreamEvents>) -> Result<Self, Error> {
         let mut parts: Vec<StreamPart> = Vec::new();
         for events in streams {
-            let Checked { name, expected, events, .. } = events.0?;
+            let Checked { name, expected, events, rewrite, .. } = events.0?;
             if parts.iter().any(|part| part.name == name) {
                 return Err(invalid(format!(
                     "stream {name} stands twice in one append: put its events together"
@@ -146,7 +156,7 @@ impl Request {
             if parts.first().is_some_and(|first| first.name.tenant() != name.tenant()) {
                 return Err(invalid("an append can't span several tenants".into()));
             }
-            parts.push(StreamPart { name, expected, events });
+            parts.push(StreamPart { name, expected, events, rewrite });
         }
         if parts.is_empty() {
             return Err(invalid("an append needs at least one stream".into()));
@@ -236,6 +246,15 @@ impl Request {
     #[must_use]
     pub fn tenant(&self) -> Tenant {
         self.streams.first().map(|part| part.name.tenant().clone()).unwrap_or_default()
+    }
+
+    /// What it holds, stream by stream: for the kit of tests.
+    #[doc(hidden)]
+    pub fn parts(
+        &self,
+    ) -> impl Iterator<Item = (&StreamName, Expected, &[Encoded], Option<Rewrite>)> {
+        let parts = self.streams.iter();
+        parts.map(|part| (&part.name, part.expected, &*part.events, part.rewrite))
     }
 
     pub(crate) fn tenant_name(&self) -> &str {
