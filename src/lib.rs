@@ -8,7 +8,8 @@
 //! deciding which events happen next. All of that is pure and yours. The rest is the `App`:
 //!
 //! - `App::execute` loads, decides, appends, and decides again after a conflict;
-//! - `App::decide` does it for a [`Boundary`], which rests on events of many streams;
+//! - `App::decide` does it for a [`Boundary`], which rests on events of many streams, by a [`Model`] of
+//!   each thing it has to know;
 //! - `App::execute_with` looks things up first, and decides on what it found;
 //! - `Execute::within` does the same in a transaction of your own, beside your own rows;
 //! - `Execute::command_id` makes a repeated command answer its first reply;
@@ -26,7 +27,8 @@
 //! - An append is visible whole or not at all, however many streams it spans.
 //! - A repeated append or command, known by its id, changes nothing and answers as it did first, at
 //!   any later time and in any process.
-//! - A decision is stored only if nothing was appended to its stream since the state it was taken on.
+//! - A decision is stored only if nothing was appended to its stream since the state it was taken on, or
+//!   within its boundary.
 //! - A reader of the settled order never passes an event that has not committed yet.
 //! - A read model and its checkpoint change in one transaction: every event counts exactly once.
 //! - Dropping a future at any await leaves its work done or not done, never in part.
@@ -136,6 +138,9 @@ pub mod prelude {
     pub use crate::{Batch, BoxError, Projection, ReadError, Why};
 }
 
+/// Given, when, then: tests of decisions without a database.
+///
+#[doc = include_str!("../docs/testing.md")]
 pub mod testing;
 
 /// What the derives name. Not part of the public interface.

@@ -1,6 +1,6 @@
-//! Given, when, then: tests of decisions without a database.
+//! # What it consists of
 //!
-#![doc = include_str!("../docs/testing.md")]
+//! [`given`] and what follows from it tests aggregates, [`given_events`] commands with a boundary.
 
 #[cfg(feature = "eventstore")]
 mod decided;

@@ -1,6 +1,7 @@
 //! Decisions that rest on events of many streams, on real servers.
 
 mod email;
+mod kit;
 mod number;
 mod outcomes;
 mod rivals;

@@ -22,6 +22,7 @@ mod receipts;
 mod retail;
 mod retention;
 mod shop_http;
+mod tickets;
 mod views;
 mod within;
 mod within_tokio;

@@ -226,7 +226,11 @@ impl Past {
     }
 
     fn history(&self, events: usize) -> String {
-        let mut text = format!("   given: {events} events, {}", time_text(self.now));
+        let mut text = format!(
+            "   given: {events} event{}, {}",
+            if events == 1 { "" } else { "s" },
+            time_text(self.now)
+        );
         let hidden = events.saturating_sub(SHOWN_MAX);
         if hidden > 0 {
             let _ = write!(text, "\n          … {hidden} events before");
