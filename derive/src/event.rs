@@ -91,11 +91,6 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
 /// The method that collects the tags, if a field has one.
 fn tags(input: &DeriveInput, foldlog: &TokenStream) -> Result<Option<TokenStream>> {
     let Data::Enum(data) = &input.data else { return Ok(None) };
-    let around = data.variants.iter().flat_map(|variant| &variant.attrs).chain(&input.attrs);
-    if let Some(mark) = around.into_iter().find(|mark| mark.path().is_ident("tag")) {
-        let text = "`#[tag]` stands on the field that holds the tag";
-        return Err(Error::new_spanned(mark, text));
-    }
     let mut arms = Vec::new();
     for variant in &data.variants {
         let mut members = Vec::new();

@@ -80,7 +80,7 @@ fn an_option_and_a_vector_tag_it_by_what_they_hold() {
     assert_eq!(tags(&moved(None, vec![])), ["student:7"]);
     assert_eq!(
         tags(&moved(Some(Hall::GreatHall), vec![seat(2), seat(3)])),
-        ["hall:great_hall", "seat_2:1,2", "seat_2:1,3", "student:7"]
+        ["hall:great_hall", "seat_2:1/2", "seat_2:1/3", "student:7"]
     );
 }
 

@@ -4,8 +4,8 @@ use foldlog::prelude::*;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub const ROWS: u8 = 6;
-pub const SEATS_PER_ROW: u8 = 8;
+pub const ROWS: u16 = 6;
+pub const SEATS_PER_ROW: u16 = 8;
 pub const TICKETS_PER_BUYER: usize = 4;
 const CENTS: u32 = 4_000;
 
@@ -16,8 +16,8 @@ pub struct OrderId(pub Uuid);
 #[derive(Key, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[key(tag = "seat")]
 pub struct Seat {
-    pub row: u8,
-    pub place: u8,
+    pub row: u16,
+    pub place: u16,
 }
 
 #[derive(Key, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

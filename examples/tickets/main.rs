@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::hall::OrderEvent;
 
+/// What ends a run.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]

@@ -159,7 +159,7 @@ impl<B: Boundary> WhenDecided<B> {
         B::Rejection: PartialEq,
     {
         match &self.end {
-            End::Rejected(rejection) if *rejection == expected => self.as_expected(),
+            End::Rejected(rejection) if *rejection == expected => self.held(),
             _ => self.fail(&format!("rejection {expected:?}")),
         }
     }
@@ -172,7 +172,7 @@ impl<B: Boundary> WhenDecided<B> {
     #[track_caller]
     pub fn rejects_with(self, condition: impl FnOnce(&B::Rejection) -> bool) -> Self {
         match &self.end {
-            End::Rejected(rejection) if condition(rejection) => self.as_expected(),
+            End::Rejected(rejection) if condition(rejection) => self.held(),
             _ => self.fail("a rejection that satisfies the condition of `rejects_with`"),
         }
     }
@@ -186,7 +186,7 @@ impl<B: Boundary> WhenDecided<B> {
     #[track_caller]
     pub fn conflicts(self) -> Self {
         match &self.end {
-            End::Conflict(_) => self.as_expected(),
+            End::Conflict(_) => self.held(),
             _ => self.fail("a conflict"),
         }
     }
@@ -260,7 +260,7 @@ impl<B: Boundary> WhenDecided<B> {
         self.past.events.get(self.before..).unwrap_or_default()
     }
 
-    fn as_expected(mut self) -> Self {
+    fn held(mut self) -> Self {
         self.expected = true;
         self
     }
