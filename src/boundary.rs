@@ -25,7 +25,6 @@ pub type Concluded<B> =
 ///
 /// ```
 /// use foldlog::prelude::*;
-/// use foldlog::{Boundary, BoundaryContext, Concluded, Model, Query};
 ///
 /// #[derive(Key, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 /// struct UserId(u64);
@@ -46,9 +45,10 @@ pub type Concluded<B> =
 ///     type Event = UserEvent;
 ///     type About = Email;
 ///     fn query(email: &Email) -> Query { Query::of::<UserEvent>().tag(email) }
-///     fn evolve(&mut self, event: &UserEvent) {
-///         let UserEvent::Registered { .. } = event;
-///         self.0 = true;
+///     fn evolve(&mut self, event: &Recorded<UserEvent>, _: &Email) {
+///         match event.event {
+///             UserEvent::Registered { .. } => self.0 = true,
+///         }
 ///     }
 /// }
 ///

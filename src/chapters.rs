@@ -9,5 +9,8 @@ struct Modelling;
 #[doc = include_str!("../docs/consistency.md")]
 struct Consistency;
 
+#[doc = include_str!("../docs/boundaries.md")]
+struct Boundaries;
+
 #[doc = include_str!("../docs/stale-views.md")]
 struct StaleViews;

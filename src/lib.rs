@@ -8,7 +8,8 @@
 //! deciding which events happen next. All of that is pure and yours. The rest is the `App`:
 //!
 //! - `App::execute` loads, decides, appends, and decides again after a conflict;
-//! - `App::decide` does it for a [`Boundary`], which rests on events of many streams;
+//! - `App::decide` does it for a [`Boundary`], which rests on events of many streams, by a [`Model`] of
+//!   each thing it has to know;
 //! - `App::execute_with` looks things up first, and decides on what it found;
 //! - `Execute::within` does the same in a transaction of your own, beside your own rows;
 //! - `Execute::command_id` makes a repeated command answer its first reply;
@@ -30,7 +31,8 @@
 //! - An append is visible whole or not at all, however many streams it spans.
 //! - A repeated append or command, known by its id, changes nothing and answers as it did first, at
 //!   any later time and in any process.
-//! - A decision is stored only if nothing was appended to its stream since the state it was taken on.
+//! - A decision is stored only if nothing was appended to its stream since the state it was taken on, or
+//!   within its boundary.
 //! - A reader of the settled order never passes an event that has not committed yet.
 //! - A read model and its checkpoint change in one transaction: every event counts exactly once.
 //! - Dropping a future at any await leaves its work done or not done, never in part.
@@ -130,22 +132,22 @@ pub use crate::pending::Pending;
 pub mod prelude {
     pub use crate::{
         Aggregate, Context, Db, Decided, Decider, Decision, Event, EventSet, Expected, Fold,
-        Handles, Key, Keyed, Keys, Metadata, Recorded, Retry, Row, StreamName, Tenant, Token, View,
+        Handles, Key, Keyed, Keys, Metadata, Model, Query, Recorded, Retry, Row, StreamName,
+        Tenant, Token, View,
     };
     #[cfg(feature = "eventstore")]
-    pub use crate::{App, AppendError, ExecuteError, Prepare, any, exists, no_stream};
+    pub use crate::{
+        App, AppendError, Boundary, BoundaryContext, Concluded, ExecuteError, Prepare, any, exists,
+        no_stream,
+    };
     #[cfg(feature = "projections")]
     pub use crate::{Batch, BoxError, Projection, ReadError, Why};
 }
 
-/// Given, when, then: tests of aggregates without a database.
+/// Given, when, then: tests of decisions without a database.
 ///
 #[doc = include_str!("../docs/testing.md")]
-pub mod testing {
-    pub use foldlog_core::given::{
-        Fixture, Given, When, given, given_fixture, given_id, round_trips, snapshots_agree,
-    };
-}
+pub mod testing;
 
 /// Bulk import: a history with its versions, times and ids, and what cqrs-es has stored.
 ///

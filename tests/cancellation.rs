@@ -4,6 +4,7 @@
 mod appends;
 mod apps;
 mod commands;
+mod decisions;
 mod keeping;
 mod marks;
 mod within;

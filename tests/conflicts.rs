@@ -67,8 +67,8 @@ async fn a_conflict_goes_to_the_caller_who_wants_no_retry() {
     assert_eq!(
         error.to_string(),
         format!(
-            "stream account-ada is at version 1, expected no stream; event 1 (type Deposited, \
-             position {position}) came in between"
+            "stream account-ada is at version 1, expected no stream; event 1 of account-ada \
+             (type Deposited, position {position}) came in between"
         )
     );
     assert_eq!(stored(&database).await, 1);
@@ -111,7 +111,7 @@ async fn a_conflict_says_which_events_of_which_commands_came_in_between() {
     let day = Duration::from_secs(86_400);
     assert!(since.events.iter().all(|event| event.recorded + day > began));
     let (text, debug) = (error.to_string(), format!("{error:?}"));
-    assert!(text.contains("2 events came in between, first event 3 "), "{text}");
+    assert!(text.contains("2 events came in between, first event 3 of account-ada "), "{text}");
     assert!(text.contains(&format!("caused by {key})")), "{text}");
     assert!(!debug.contains("77777"), "a payload is in the error: {debug}");
     assert_eq!(stored(&database).await, 4);

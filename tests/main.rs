@@ -26,6 +26,7 @@ mod retention;
 mod shop_http;
 mod snapshots;
 mod tally;
+mod tickets;
 mod views;
 mod within;
 mod within_tokio;

@@ -24,6 +24,16 @@ pub use snapshots::snapshots_agree;
 pub use stored::round_trips;
 pub use when::When;
 
+/// What the kit for boundaries takes over. Not part of the public interface.
+#[doc(hidden)]
+pub mod kit {
+    pub use super::beginning;
+    pub use super::fixture::moment::write as time_text;
+    pub use super::report::{SHOWN_MAX, short_name};
+    pub use super::stored::{chain, sample_id, token};
+    pub use super::tree::{Difference, Tree};
+}
+
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
@@ -42,7 +52,8 @@ use stored::{Stored, chain, sample_stream};
 
 /// When tests begin, unless they say otherwise: with the year 2000, in UTC. Far enough from the
 /// beginning of time that a test can go back.
-fn beginning() -> SystemTime {
+#[must_use]
+pub fn beginning() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(946_684_800)
 }
 

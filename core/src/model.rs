@@ -1,7 +1,7 @@
 //! Decision models: what a decision needs to know, folded from the events of a query.
 
 use crate::error::Error;
-use crate::event::{EventSet, RawEvent};
+use crate::event::{EventSet, RawEvent, Recorded};
 use crate::query::Query;
 
 /// What a decision needs to know, folded from the events of a query: how many seats of a course are
@@ -13,8 +13,9 @@ use crate::query::Query;
 /// # Contract
 ///
 /// `evolve` is pure, as [`Decider::evolve`](crate::Decider::evolve) is. It is given every event that
-/// `query` selects, in the order of their positions, and no other. [`Default`] is what is known where
-/// there is none.
+/// `query` selects, in the order of their positions, and no other; and what the model is asked about,
+/// for one event may speak of two such things, as a transfer does of the accounts it goes from and to.
+/// [`Default`] is what is known where there is no event.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a decision model",
     label = "does not fold the events of a query",
@@ -29,8 +30,8 @@ pub trait Model: Default + Send + Sync + 'static {
     /// Which events it rests on.
     fn query(about: &Self::About) -> Query;
 
-    /// Takes in an event.
-    fn evolve(&mut self, event: &Self::Event);
+    /// Takes in an event, with its stream, its time and all else that was recorded about it.
+    fn evolve(&mut self, event: &Recorded<Self::Event>, about: &Self::About);
 }
 
 /// One [`Model`], or a tuple of them. Never implemented by hand.
@@ -50,8 +51,13 @@ pub trait Models: Default + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// As [`EventSet::decode`].
-    fn evolve(&mut self, raw: &RawEvent, models: &[usize]) -> Result<(), Error>;
+    /// As [`RawEvent::typed`].
+    fn evolve(
+        &mut self,
+        raw: &RawEvent,
+        models: &[usize],
+        about: &Self::About,
+    ) -> Result<(), Error>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -62,8 +68,8 @@ impl<M: Model> Models for M {
         vec![M::query(about)]
     }
 
-    fn evolve(&mut self, raw: &RawEvent, _: &[usize]) -> Result<(), Error> {
-        Model::evolve(self, &M::Event::decode(raw)?);
+    fn evolve(&mut self, raw: &RawEvent, _: &[usize], about: &M::About) -> Result<(), Error> {
+        Model::evolve(self, &raw.typed::<M::Event>()?, about);
         Ok(())
     }
 }
@@ -78,9 +84,14 @@ macro_rules! tuples {
                 vec![$($model::query(&about.$place)),+]
             }
 
-            fn evolve(&mut self, raw: &RawEvent, models: &[usize]) -> Result<(), Error> {
+            fn evolve(
+                &mut self,
+                raw: &RawEvent,
+                models: &[usize],
+                about: &Self::About,
+            ) -> Result<(), Error> {
                 $(if models.contains(&$place) {
-                    Model::evolve(&mut self.$place, &$model::Event::decode(raw)?);
+                    Model::evolve(&mut self.$place, &raw.typed::<$model::Event>()?, &about.$place);
                 })+
                 Ok(())
             }

@@ -15,5 +15,6 @@ mod event;
 mod event_set;
 mod key;
 mod other_path;
+mod tag;
 mod ui;
 mod view;

@@ -45,6 +45,8 @@ pub use limits::{
 pub use list::{Category, EventKind, StreamInfo, StreamList, StreamState, StreamsPage};
 pub use mark::{Cut, Mark, MarkKind, Marking, MarkingIn, REASON_BYTES_MAX};
 pub use read::StreamPage;
+#[doc(hidden)]
+pub use request::Rewrite;
 pub use request::{IntoEvents, Request, StreamEvents, any, exists, no_stream};
 pub use retention::{Retention, Retired};
 pub use since::{EventHeader, Since};

@@ -16,6 +16,10 @@ use crate::event_type::SCHEMA_VERSION;
 use crate::limits::{METADATA_BYTES_MAX, check_append, check_json, check_tags};
 use crate::store::EventStore;
 
+/// Reads an event and writes it again, by its own type: for the kit of tests.
+#[doc(hidden)]
+pub type Rewrite = fn(&RawEvent) -> Result<Encoded, Error>;
+
 /// Events for one stream, and what is expected of it.
 ///
 /// Made by [`any`], [`exists`], [`no_stream`], or from a loaded aggregate. A value that can't be
@@ -31,6 +35,7 @@ struct Checked {
     tenant_said: bool,
     expected: Expected,
     events: Vec<Encoded>,
+    rewrite: Option<Rewrite>,
 }
 
 /// Events for a stream at whatever version it is.
@@ -83,13 +88,15 @@ impl StreamEvents {
     pub fn of<E: Event>(id: &E::Id, expected: Expected, events: impl IntoEvents<E>) -> Self {
         Self(StreamName::of::<E>(&Tenant::default(), id).and_then(|name| {
             let events = events.into_events().map(|e| e.encode()).collect::<Result<_, _>>()?;
-            Ok(Checked { name, tenant_said: false, expected, events })
+            let rewrite: Rewrite = |raw| E::decode(raw)?.encode();
+            let rewrite = Some(rewrite);
+            Ok(Checked { name, tenant_said: false, expected, events, rewrite })
         }))
     }
 
     /// Events for a stream by name, already encoded.
     pub fn raw(name: StreamName, expected: Expected, events: Vec<Encoded>) -> Self {
-        Self(Ok(Checked { name, tenant_said: true, expected, events }))
+        Self(Ok(Checked { name, tenant_said: true, expected, events, rewrite: None }))
     }
 
     /// The same for the stream of this name that belongs to a tenant. Said once it stays: what was
@@ -131,6 +138,7 @@ pub(crate) struct StreamPart {
     pub(crate) name: StreamName,
     pub(crate) expected: Expected,
     pub(crate) events: Vec<Encoded>,
+    rewrite: Option<Rewrite>,
 }
 
 impl Request {
@@ -143,7 +151,7 @@ impl Request {
     pub fn new(streams: impl IntoIterator<Item = StreamEvents>) -> Result<Self, Error> {
         let mut parts: Vec<StreamPart> = Vec::new();
         for events in streams {
-            let Checked { name, expected, events, .. } = events.0?;
+            let Checked { name, expected, events, rewrite, .. } = events.0?;
             if parts.iter().any(|part| part.name == name) {
                 return Err(invalid(format!(
                     "stream {name} stands twice in one append: put its events together"
@@ -152,7 +160,7 @@ impl Request {
             if parts.first().is_some_and(|first| first.name.tenant() != name.tenant()) {
                 return Err(invalid("an append can't span several tenants".into()));
             }
-            parts.push(StreamPart { name, expected, events });
+            parts.push(StreamPart { name, expected, events, rewrite });
         }
         if parts.is_empty() {
             return Err(invalid("an append needs at least one stream".into()));
@@ -275,6 +283,15 @@ impl Request {
             }
         }
         events
+    }
+
+    /// What it holds, stream by stream: for the kit of tests.
+    #[doc(hidden)]
+    pub fn parts(
+        &self,
+    ) -> impl Iterator<Item = (&StreamName, Expected, &[Encoded], Option<Rewrite>)> {
+        let parts = self.streams.iter();
+        parts.map(|part| (&part.name, part.expected, &*part.events, part.rewrite))
     }
 
     pub(crate) fn tenant_name(&self) -> &str {

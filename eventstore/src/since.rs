@@ -11,11 +11,12 @@ use crate::group::Short;
 use crate::read::StreamPage;
 use crate::store::EventStore;
 
-/// The events of a stream after a version, without their payloads: those that a conflict is about.
+/// What was appended since a decision was taken, without payloads: to a stream after a version, or
+/// within a boundary.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Since {
-    /// The first of them by version, at most 16.
+    /// The first of them, at most 16.
     pub events: Box<[EventHeader]>,
     /// How many there are.
     pub count: u64,
@@ -25,6 +26,8 @@ pub struct Since {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EventHeader {
+    /// The stream.
+    pub stream: StreamName,
     /// The name of its type.
     pub kind: Arc<str>,
     /// The version in its stream, counted from 1.
@@ -40,6 +43,7 @@ pub struct EventHeader {
 impl From<&RawEvent> for EventHeader {
     fn from(raw: &RawEvent) -> Self {
         Self {
+            stream: raw.stream.clone(),
             kind: Arc::clone(&raw.kind),
             version: raw.version,
             position: raw.position(),
@@ -100,7 +104,8 @@ impl fmt::Display for Since {
 
 impl fmt::Display for EventHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "event {} (type {}, position {}", self.version, self.kind, self.position)?;
+        let Self { stream, kind, version, position, .. } = self;
+        write!(f, "event {version} of {stream} (type {kind}, position {position}")?;
         match &self.causation_id {
             Some(cause) => write!(f, ", caused by {cause})"),
             None => f.write_str(")"),

@@ -68,6 +68,15 @@ impl AppBuilder {
         self.register(AggregateOf::<A>(PhantomData))
     }
 
+    /// Makes the types of events known to the store at the start: of a category that has no aggregate,
+    /// because its events come from decisions with a [`Boundary`](crate::Boundary) or from appends.
+    ///
+    /// A type that was never heard of is made known by the first append of it. If that runs in a
+    /// transaction of yours, others who append the same type wait for its end, once.
+    pub fn events<E: Event>(self) -> Self {
+        self.register(EventsOf::<E>(PhantomData))
+    }
+
     /// What tells decisions the time, as [`Context::now`](crate::Context::now): the system's clock
     /// before. It is asked once for each command.
     ///
@@ -202,9 +211,27 @@ struct AggregateOf<A>(PhantomData<fn() -> A>);
 #[async_trait]
 impl<A: Decider> Registration for AggregateOf<A> {
     async fn start(self: Box<Self>, starting: &mut Starting) -> Result<(), Error> {
-        let category = <A::Event as Event>::CATEGORY;
-        let event = (TypeId::of::<A::Event>(), type_name::<A::Event>());
-        let standing = *starting.categories.entry(category).or_insert(event);
+        starting.make_known::<A::Event>().await?;
+        starting.aggregates.insert(TypeId::of::<A>());
+        Ok(())
+    }
+}
+
+struct EventsOf<E>(PhantomData<fn() -> E>);
+
+#[async_trait]
+impl<E: Event> Registration for EventsOf<E> {
+    async fn start(self: Box<Self>, starting: &mut Starting) -> Result<(), Error> {
+        starting.make_known::<E>().await
+    }
+}
+
+impl Starting {
+    /// Makes the types of a category known to the store.
+    async fn make_known<E: Event>(&mut self) -> Result<(), Error> {
+        let category = E::CATEGORY;
+        let event = (TypeId::of::<E>(), type_name::<E>());
+        let standing = *self.categories.entry(category).or_insert(event);
         if standing.0 != event.0 {
             return Err(Error::new(
                 ErrorKind::Invalid,
@@ -215,9 +242,7 @@ impl<A: Decider> Registration for AggregateOf<A> {
                 ),
             ));
         }
-        starting.store.register::<A::Event>().await?;
-        starting.aggregates.insert(TypeId::of::<A>());
-        Ok(())
+        self.store.register::<E>().await
     }
 }
 

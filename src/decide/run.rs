@@ -49,11 +49,12 @@ pub(super) async fn run<B: Boundary>(
     let metadata = std::mem::take(&mut options.metadata);
     let context = BoundaryContext::new(app.now()).with_command(command_id, metadata);
     let target = Target { store: app.store(), tenant: app.acts_for(), kept: options.kept };
-    let question = Question::new(B::Models::queries(&command.about()))?;
+    let about = command.about();
+    let question = Question::new(B::Models::queries(&about))?;
     let mut known = Known::<B::Models>::default();
     let mut attempts = 0;
     loop {
-        let condition = known.advance(&target, &mut via, &question).await?;
+        let condition = known.advance(&target, &mut via, &question, &about).await?;
         attempts += 1;
         let error = match command.decide(&known.models, &context) {
             Ok(decision) => {
@@ -116,13 +117,14 @@ impl<M: Models> Known<M> {
         target: &Target<'_, impl Sized>,
         via: &mut Via<'_>,
         question: &Question,
+        about: &M::About,
     ) -> Result<Condition, Error> {
         let Target { store, tenant, .. } = target;
         let (models, last) = (&mut self.models, &mut self.last);
         let take = |raw: &RawEvent, items: &[usize]| {
             let of = items.iter().filter_map(|item| question.model_of.get(*item).copied());
             *last = raw.position();
-            models.evolve(raw, &of.collect::<Vec<_>>())
+            models.evolve(raw, &of.collect::<Vec<_>>(), about)
         };
         match via {
             Via::Own => store.read_matching(tenant, &question.query, self.settled, take).await,

@@ -8,10 +8,11 @@ use super::fixture::moment;
 use crate::decider::Decider;
 
 /// How many events of the history are shown; those at its end tell most.
-const SHOWN_MAX: usize = 20;
+pub const SHOWN_MAX: usize = 20;
 
 /// The name of a type without its path; a generic one keeps it all.
-pub(super) fn short_name<T>() -> &'static str {
+#[must_use]
+pub fn short_name<T>() -> &'static str {
     let name = type_name::<T>();
     if name.contains('<') { name } else { name.rsplit("::").next().unwrap_or(name) }
 }

@@ -96,17 +96,20 @@ impl<E> Stored<E> {
 }
 
 /// A token for an event that is in no store.
-pub(super) fn token(version: u64) -> Token {
+#[must_use]
+pub fn token(version: u64) -> Token {
     Token::new(StoreId { store: [0; 8], epoch: 0 }, 0, Position::new(version))
 }
 
 /// An id for an event that is in no store.
-pub(super) fn sample_id(version: u64) -> Uuid {
+#[must_use]
+pub fn sample_id(version: u64) -> Uuid {
     Uuid::from_u128(u128::from(version))
 }
 
 /// An error with its causes: in a test, the last one is often what helps.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -10,23 +10,33 @@ use serde_json::value::RawValue;
 ///
 /// Not `serde_json::Value`: that reads numbers into 64 bits, where two different ones may meet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Tree {
+pub enum Tree {
     /// A number, a string, a truth value or null, as it is written.
     Leaf(String),
+    /// An array.
     List(Vec<Tree>),
+    /// An object.
     Fields(BTreeMap<String, Tree>),
 }
 
 /// The first place where two trees part, and what stands there in each.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Difference {
-    pub(super) path: String,
-    pub(super) left: String,
-    pub(super) right: String,
+pub struct Difference {
+    /// Where.
+    pub path: String,
+    /// What the first one has there.
+    pub left: String,
+    /// What the other one has there.
+    pub right: String,
 }
 
 impl Tree {
-    pub(crate) fn read(json: &str) -> Result<Self, serde_json::Error> {
+    /// Takes a text apart.
+    ///
+    /// # Errors
+    ///
+    /// If it is no JSON.
+    pub fn read(json: &str) -> Result<Self, serde_json::Error> {
         let json = json.trim();
         Ok(match json.as_bytes().first() {
             Some(b'{') => {
@@ -65,7 +75,8 @@ impl Tree {
     }
 
     /// Where this tree and another part first; `None` if they are the same.
-    pub(super) fn difference(&self, other: &Self) -> Option<Difference> {
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Option<Difference> {
         part(Some(self), Some(other), "")
     }
 }

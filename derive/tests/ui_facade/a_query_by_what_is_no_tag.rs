@@ -1,0 +1,6 @@
+mod bank;
+use bank::*;
+
+fn main() {
+    let _ = Query::of::<AccountEvent>().tag(&AccountId(1));
+}
