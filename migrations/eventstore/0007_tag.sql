@@ -194,6 +194,14 @@ begin
     from unnest(stream_request, old_result, old_first)
         with ordinality w(request, result, first, entry)
     left join failed f on f.request = w.request;
+    -- Asked last, for what is to be dropped is announced before.
+    if (select min(i.position) from unnest(item_after) i(position))
+        < (select l.kept_from - 1 from foldlog.log l where l.number = 0)
+    then
+        raise exception 'events behind position %, where a condition was read, were dropped',
+            (select min(i.position) from unnest(item_after) i(position))
+            using errcode = 'FL021', hint = 'Read again what the decision rests on.';
+    end if;
 end $$;
 
 -- Keys once each, in the order in which they are locked, in the strongest of the modes asked for.

@@ -96,3 +96,20 @@ async fn a_condition_against_which_nothing_could_ever_stand_is_refused() {
         assert_eq!(error.as_database_error().unwrap().code().unwrap(), code, "{error} in {sql}");
     }
 }
+
+#[tokio::test]
+async fn a_condition_from_before_a_drop_is_refused_and_one_read_after_it_holds() {
+    let bench = Bench::new().await;
+    bench.append("note-a", Expected::Any, 1).await;
+    let before = condition(&bench, &["seat:1"]).await;
+    for n in 2..10 {
+        bench.append("note-a", Expected::Any, n).await;
+    }
+    // As a drop announces itself: what it takes may have stood against the condition.
+    let mut session = bench.session().await;
+    run(&mut session, "update foldlog.log set kept_from = 6 where number = 0").await;
+    let error = failure(bench.store.append(&on(&before, [tagged("note-b", &[])])).await);
+    assert_eq!(error.kind(), ErrorKind::Truncated, "{error}");
+    let now = condition(&bench, &["seat:1"]).await;
+    bench.store.append(&on(&now, [tagged("note-b", &[])])).await.unwrap();
+}
