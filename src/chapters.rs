@@ -14,3 +14,6 @@ struct Boundaries;
 
 #[doc = include_str!("../docs/stale-views.md")]
 struct StaleViews;
+
+#[doc = include_str!("../docs/privileges.md")]
+struct Privileges;
