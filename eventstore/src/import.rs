@@ -171,6 +171,15 @@ impl std::fmt::Debug for Import<'_> {
     }
 }
 
+fn held(batch: &Batch) -> Error {
+    let (first, last) = (batch.before + 1, batch.done);
+    let message = format!(
+        "rows {first} to {last}: a stream or a tag of theirs is held by a transaction of others; run \
+         the import again when that is over"
+    );
+    Error::new(ErrorKind::Busy, message)
+}
+
 /// An import under way.
 struct Run<'p> {
     import: Import<'p>,
@@ -206,6 +215,10 @@ impl<'p> Run<'p> {
             match &error {
                 ImportError::Store(cause) if is_missing_segment(cause) => {
                     self.import.store.ensure_segments().await?;
+                }
+                // What was waited for, was waited for long enough.
+                ImportError::Store(cause) if cause.kind() == ErrorKind::Busy => {
+                    return Err(held(&batch).into());
                 }
                 ImportError::Store(cause) if cause.is_retryable() => {}
                 // The session before, which the server has not given up yet.

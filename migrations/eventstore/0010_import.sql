@@ -118,7 +118,10 @@ begin
     keys := array(
         select foldlog.tag_key(foldlog.lock_bucket(t.tenant, t.tag))
         from unnest(tag_tenants, of_tags) t(tenant, tag)) || foldlog.tag_key(4096);
-    perform foldlog.keys_lock(keys, array_fill(false, array[cardinality(keys)]), null);
+    if not foldlog.keys_lock(keys, array_fill(false, array[cardinality(keys)]), null) then
+        raise exception 'a tag of the batch is held by a decision that is still open'
+            using errcode = '55P03';
+    end if;
     bound := foldlog.bound_publish(0, 'foldlog.event_position');
     positions := array(
         select nextval('foldlog.event_position') from generate_series(1, events));

@@ -1,6 +1,6 @@
 //! Imported events within boundaries.
 
-use foldlog_core::{Expected, Position, Query, Tag, Tenant};
+use foldlog_core::{ErrorKind, Expected, Position, Query, Tag, Tenant};
 use foldlog_eventstore::{AppendError, Condition, HistoricalEvent, ImportError, StreamEvents};
 
 use super::past;
@@ -90,6 +90,24 @@ async fn an_import_waits_for_who_decides_on_all_events() {
     run(&mut deciding, "rollback").await;
     import.await.unwrap().unwrap();
     assert_eq!(bench.all().await, ["note-1@1"]);
+}
+
+#[tokio::test]
+async fn an_import_never_slips_past_a_decision_that_stays_open() {
+    let bench = Bench::new().await;
+    let (_, before) = read(&bench, &seat(1)).await;
+    let mut deciding = bench.begun().await;
+    let next = StreamEvents::raw(name("note-3"), Expected::Any, vec![event("Noted", "1")]);
+    let on_it = request([next]).condition(before).unwrap();
+    bench.store.append_in(&mut deciding, &on_it).await.unwrap();
+    let import = || bench.store.import("seats").run_iter([past("note-1", 1).tags([seat(1)])]);
+    let error = import().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+    assert!(error.to_string().starts_with("rows 1 to 1: "), "{error}");
+    run(&mut deciding, "commit").await;
+    assert_eq!(bench.all().await, ["note-3@1"]);
+    import().await.unwrap();
+    assert_eq!(bench.all().await, ["note-3@1", "note-1@1"]);
 }
 
 #[tokio::test]
