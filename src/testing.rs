@@ -1,6 +1,6 @@
 //! # What it consists of
 //!
-//! [`given`] and what follows from it tests aggregates, [`given_events`] commands with a boundary.
+//! `given` and what follows from it tests aggregates, `given_events` commands with a boundary.
 
 #[cfg(feature = "eventstore")]
 mod decided;
