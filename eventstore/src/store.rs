@@ -89,8 +89,8 @@ impl EventStore {
     }
 
     /// Keeps the store going until `shutdown`: carries wake-ups to and from other processes, makes
-    /// segments ahead and freezes full ones, and appends what concurrent tasks append in groups, on connections of its own.
-    /// Without it readers poll, an append makes the segment it lacks, and each is a call and a commit
+    /// segments ahead and freezes full ones, and appends what concurrent tasks append in groups, on
+    /// connections of its own. Without it readers poll, an append makes the segment it lacks, and each is a call and a commit
     /// of its own on a connection of the pool.
     ///
     /// # Errors
@@ -117,8 +117,9 @@ impl EventStore {
                      append that finds none waits until it is made"
                 );
             }
-            // Not worth a warning: what is not frozen now is frozen later, or by the server itself.
-            if round % 6 == 0
+            // Not worth a warning: what is not frozen now is frozen later, or by the server itself. At
+            // first in each round, for who ran before may still be about to let its snapshot go.
+            if (round < 6 || round % 6 == 0)
                 && let Err(error) = self.freeze_segments().await
             {
                 tracing::debug!(%error, "no segment could be frozen; it is tried again");
