@@ -6,7 +6,10 @@ create unique index on plain.event (stream_id, version);
 create table plain.receipt (like foldlog.receipt including all);
 create sequence plain.event_position as bigint start 1 increment 1 cache 1 no cycle;
 -- The number of an account is the number of its row here: to look names up is not the limit's work.
-insert into plain.stream overriding system value
+insert into plain.stream (
+    id, tenant, name, category_id, slice, state, known_version, known_position, first_version,
+    first_position, created_at)
+overriding system value
 select split_part(s.name, '-', 2)::bigint, s.tenant, s.name, s.category_id, s.slice, s.state,
     s.known_version, s.known_position, s.first_version, s.first_position, s.created_at
 from foldlog.stream s;
