@@ -136,6 +136,7 @@ declare
     needed_request integer[];
     held bigint[];
     busy integer[] := '{}';
+    oldest bigint;
 begin
     if live = '{}' then
         return;
@@ -195,11 +196,10 @@ begin
         with ordinality w(request, result, first, entry)
     left join failed f on f.request = w.request;
     -- Asked last, for what is to be dropped is announced before.
-    if (select min(i.position) from unnest(item_after) i(position))
-        < (select l.kept_from - 1 from foldlog.log l where l.number = 0)
-    then
-        raise exception 'events behind position %, where a condition was read, were dropped',
-            (select min(i.position) from unnest(item_after) i(position))
+    oldest := (select min(i.position) from unnest(item_request, item_after) i(request, position)
+        where i.request = any (live) and i.request <> all (busy));
+    if oldest < (select l.kept_from - 1 from foldlog.log l where l.number = 0) then
+        raise exception 'events behind position %, where a condition was read, were dropped', oldest
             using errcode = 'FL021', hint = 'Read again what the decision rests on.';
     end if;
 end $$;

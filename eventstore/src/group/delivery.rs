@@ -118,10 +118,11 @@ pub(super) fn refuse(requests: Vec<Waiting>, error: &Error) {
 /// Whether it may be the fault of one request, so that the others succeed without it; or of all of
 /// them together, so that each half succeeds.
 fn is_of_one(error: &Error) -> bool {
-    use ErrorKind::{Foreign, Internal, Invalid, Retry};
-    // Foreign is a condition that was read before the log was set back.
+    use ErrorKind::{Foreign, Internal, Invalid, Retry, Truncated};
+    // Foreign is a condition that was read before the log was set back, Truncated one that was read
+    // before what stood behind it was dropped.
     sqlstate(error) == Some(OUT_OF_MEMORY)
-        || matches!(error.kind(), Invalid | Internal | Retry | Foreign)
+        || matches!(error.kind(), Invalid | Internal | Retry | Foreign | Truncated)
 }
 
 /// Whether another server, or another session, would do better.

@@ -2,7 +2,7 @@
 //! written by hand.
 
 use foldlog_core::{ErrorKind, Expected, Position, Tenant};
-use foldlog_eventstore::StreamEvents;
+use foldlog_eventstore::{Condition, StreamEvents};
 use foldlog_testkit::wait_until;
 use tokio_util::sync::CancellationToken;
 
@@ -38,8 +38,19 @@ async fn a_condition_of_a_log_that_was_longer_fails_alone_in_a_group() {
     bench.store.append(&request([noted_many("note-a", Expected::Any, 0, 100)])).await.unwrap();
     let ahead = condition(&bench, &["seat:1"]).await;
     let mut session = bench.session().await;
-    run(&mut session, "set foldlog.unguarded = 'on'; delete from foldlog.event; select setval('foldlog.event_position', 2)")
-        .await;
+    run(
+        &mut session,
+        "set foldlog.unguarded = 'on'; delete from foldlog.event;
+         select setval('foldlog.event_position', 2)",
+    )
+    .await;
+    assert!(condition(&bench, &["seat:1"]).await.settled() < ahead.settled());
+    fails_alone_in_a_group(&bench, &ahead, ErrorKind::Foreign).await;
+}
+
+/// Appends on conditions read now, and one on an old one among them, in calls that they share.
+async fn fails_alone_in_a_group(bench: &Bench, old: &Condition, kind: ErrorKind) {
+    let mut session = bench.session().await;
     let shutdown = CancellationToken::new();
     let (store, token) = (bench.store.clone(), shutdown.clone());
     let running = tokio::spawn(async move { store.run(token).await });
@@ -52,19 +63,18 @@ async fn a_condition_of_a_log_that_was_longer_fails_alone_in_a_group() {
     })
     .await;
     // On one tag that none of them writes, so that they share a line, and a call.
-    let now = condition(&bench, &["seat:1"]).await;
-    assert!(now.settled() < ahead.settled());
+    let now = condition(bench, &["seat:1"]).await;
     let pending: Vec<_> = (0..20)
         .map(|n| {
             let events = noted(&format!("note-{n}"), Expected::Any, n);
-            bench.appending(on(if n == 7 { &ahead } else { &now }, [events]))
+            bench.appending(on(if n == 7 { old } else { &now }, [events]))
         })
         .collect();
     // They gather: this runtime has one thread.
     for (n, result) in pending.into_iter().enumerate() {
         let result = result.await.unwrap();
         match n {
-            7 => assert_eq!(failure(result).kind(), ErrorKind::Foreign),
+            7 => assert_eq!(failure(result).kind(), kind),
             _ => drop(result.unwrap()),
         }
     }
@@ -112,4 +122,5 @@ async fn a_condition_from_before_a_drop_is_refused_and_one_read_after_it_holds()
     assert_eq!(error.kind(), ErrorKind::Truncated, "{error}");
     let now = condition(&bench, &["seat:1"]).await;
     bench.store.append(&on(&now, [tagged("note-b", &[])])).await.unwrap();
+    fails_alone_in_a_group(&bench, &before, ErrorKind::Truncated).await;
 }
