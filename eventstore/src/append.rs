@@ -129,9 +129,10 @@ impl EventStore {
     /// # Errors
     ///
     /// [`AppendError`]; `Store` with [`ErrorKind::IdReused`] if the id stands for other content, with
-    /// [`ErrorKind::Archived`] or [`ErrorKind::Tombstoned`] if a stream was closed, and with [`ErrorKind::Unavailable`] if nobody knows whether it was made: the same request may be
-    /// appended again. [`ErrorKind::Internal`] vouches for nothing. Every other error means that this
-    /// call has not made it, and won't; an earlier call of which nobody knows still may.
+    /// [`ErrorKind::Archived`] or [`ErrorKind::Tombstoned`] if a stream was closed, and with
+    /// [`ErrorKind::Unavailable`] if nobody knows whether it was made: the same request may be appended
+    /// again. [`ErrorKind::Internal`] vouches for nothing. Every other error means that this call has
+    /// not made it, and won't; an earlier call of which nobody knows still may.
     pub async fn append(&self, request: &Request) -> Result<Appended, AppendError> {
         let mut attempt = 1;
         // The error of an attempt that the server may yet have made, or be making.

@@ -28,7 +28,7 @@ const SEPARATOR: char = '\u{1f}';
 #[derive(Clone, Debug)]
 pub struct Condition {
     pub(crate) tenant: Tenant,
-    query: Query,
+    query: Arc<Query>,
     items: Arc<[Joined]>,
     after: Position,
     // As an array of the server's; none if nothing beyond was seen.
@@ -131,7 +131,7 @@ impl EventStore {
         let types: Vec<_> = items.iter().map(|item| item.types.as_deref()).collect();
         let tags: Vec<_> = items.iter().map(|item| item.tags.as_deref()).collect();
         let since = Instant::now();
-        let mut after = after;
+        let (mut after, mut places) = (after, Vec::new());
         loop {
             let rows = sqlx::query(include_str!("../sql/query_read.sql"))
                 .bind(tenant.as_str())
@@ -153,15 +153,16 @@ impl EventStore {
             let events = self.events(&mut *conn, rows, None).await?;
             for (event, row) in events.iter().zip(rows) {
                 let matched: Vec<i32> = row.try_get(9).map_err(|e| database(what, e))?;
-                let places = matched.into_iter().map(|item| usize::try_from(item).unwrap_or(0));
-                take(event, &places.collect::<Vec<_>>())?;
+                places.clear();
+                places.extend(matched.into_iter().map(|item| usize::try_from(item).unwrap_or(0)));
+                take(event, &places)?;
             }
             after = Position::new(number(end.position)).max(after);
             match end.version {
                 0 => {
                     let beyond = events.iter().map(RawEvent::position).filter(|at| *at > after);
                     let seen = array(beyond);
-                    let (tenant, query) = (tenant.clone(), query.clone());
+                    let (tenant, query) = (tenant.clone(), Arc::new(query.clone()));
                     return Ok(Condition { tenant, query, items, after, seen });
                 }
                 1 => {}
@@ -268,7 +269,7 @@ impl Condition {
         let items = items.iter().map(joined).collect::<Result<_, _>>();
         Self {
             tenant: Tenant::default(),
-            query: Query::default(),
+            query: Arc::default(),
             items: items.unwrap_or_else(|_| Arc::default()),
             after: Position::START,
             seen: None,

@@ -48,8 +48,8 @@ impl EventStore {
     /// in one call.
     ///
     /// A snapshot serves if it is not beyond `to_version`, its last event is that of the stream, and no
-    /// event is cut off behind it. One that is damaged all the same is for the caller to find out, and to leave: then
-    /// [`read_stream`](Self::read_stream). Dropping the future leaves nothing behind.
+    /// event is cut off behind it. One that is damaged all the same is for the caller to find out, and to
+    /// leave: then [`read_stream`](Self::read_stream). Dropping the future leaves nothing behind.
     ///
     /// # Errors
     ///
@@ -106,8 +106,8 @@ impl EventStore {
         Ok(StreamLoad { snapshot: snapshot.transpose()?, page })
     }
 
-    /// Keeps a snapshot for later loads. False, and nothing is kept, if a newer one is there, if the stream has
-    /// not the event that it speaks of, or was tombstoned.
+    /// Keeps a snapshot for later loads. False, and nothing is kept, if a newer one is there, if the
+    /// stream has not the event that it speaks of, or was tombstoned.
     ///
     /// The state must be of committed events: never of what an open transaction appended. The commit
     /// does not wait for the server's disk, for a snapshot that is lost is no loss. Dropping the future

@@ -90,8 +90,8 @@ impl EventStore {
 
     /// Keeps the store going until `shutdown`: carries wake-ups to and from other processes, makes
     /// segments ahead and freezes full ones, and appends what concurrent tasks append in groups, on
-    /// connections of its own. Without it readers poll, an append makes the segment it lacks, and each is a call and a commit
-    /// of its own on a connection of the pool.
+    /// connections of its own. Without it readers poll, an append makes the segment it lacks, and each
+    /// is a call and a commit of its own on a connection of the pool.
     ///
     /// # Errors
     ///

@@ -238,7 +238,8 @@ async fn a_condition_is_refused_where_it_could_not_be_exact() {
     let mut session = bench.session().await;
     run(
         &mut session,
-        "set foldlog.unguarded = 'on'; delete from foldlog.event; select setval('foldlog.event_position', 1, false)",
+        "set foldlog.unguarded = 'on'; delete from foldlog.event;
+         select setval('foldlog.event_position', 1, false)",
     )
     .await;
     let error = failure(bench.store.append(&on(&ahead, [tagged("note-b", &[])])).await);

@@ -51,7 +51,8 @@ end;
 
 -- The begin of a batch of an open import that has done so many events before it: locks its streams,
 -- makes those that begin with it, and draws so many positions, unless a stream is at another version.
--- The tags are those of its events, each once; their locks are had by then, too. Answers per stream its row, the version it is at and its state; no positions if one differs or is closed; no rows if the
+-- The tags are those of its events, each once; their locks are had by then, too. Answers per stream its
+-- row, the version it is at and its state; no positions if one differs or is closed; no rows if the
 -- import is elsewhere by now. The order of the statements is that of append_1.
 create function foldlog.import_batch_1(
     of_import text, at_done bigint,

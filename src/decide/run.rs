@@ -121,10 +121,12 @@ impl<M: Models> Known<M> {
     ) -> Result<Condition, Error> {
         let Target { store, tenant, .. } = target;
         let (models, last) = (&mut self.models, &mut self.last);
+        let mut of = Vec::new();
         let take = |raw: &RawEvent, items: &[usize]| {
-            let of = items.iter().filter_map(|item| question.model_of.get(*item).copied());
+            of.clear();
+            of.extend(items.iter().filter_map(|item| question.model_of.get(*item).copied()));
             *last = raw.position();
-            models.evolve(raw, &of.collect::<Vec<_>>(), about)
+            models.evolve(raw, &of, about)
         };
         match via {
             Via::Own => store.read_matching(tenant, &question.query, self.settled, take).await,

@@ -240,7 +240,9 @@ mod tests {
         let mut taken = Names::default();
         taken.give("version", "version");
         let property = json!({"type": "string"});
-        let schema = json!({"properties": {"ownerName": property, "owner_name": property, "version": property}});
+        let properties =
+            json!({"ownerName": property, "owner_name": property, "version": property});
+        let schema = json!({"properties": properties});
         let columns = columns(&schema, Some(&schema), &mut taken);
         let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
         let [first, second, version] = names[..] else { panic!("{names:?}") };

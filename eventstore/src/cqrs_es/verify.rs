@@ -19,7 +19,8 @@ pub(super) struct Verify {
 
 /// Folds a stream, event by event.
 pub(super) trait Folder: Send {
-    /// Takes in an event, and answers whether its type has tags for it; `native` is its payload where the table has it as serde writes the enum.
+    /// Takes in an event, and answers whether its type has tags for it; `native` is its payload where
+    /// the table has it as serde writes the enum.
     fn take_in(&mut self, raw: &RawEvent, native: Option<&str>) -> Result<bool, Error>;
 }
 

@@ -49,7 +49,8 @@ enum Touch {
 
 impl Admission {
     /// Whether a request may join. One that depends on a neighbour (a stream of which either expects
-    /// a version, the same id, a condition on what the other writes) may not, nor may any that would pass it by.
+    /// a version, the same id, a condition on what the other writes) may not, nor may any that would
+    /// pass it by.
     pub(super) fn admit(&mut self, request: &Request) -> bool {
         let fits = self.fits(request);
         let admitted = fits && !self.depends(request);
