@@ -93,6 +93,7 @@ const MATRIX: &str = "
     function stream_holder_1           x       x       x          x         -
     function stream_info_1             x       x       x          x         -
     function stream_mark_1             -       -       -          x         -
+    function stream_names_1             x       x       x          x         -
     function stream_touch_1            -       x       -          -         -
     function tag_holder_1              x       x       x          x         -
     function of the inside             -       -       -          -         -

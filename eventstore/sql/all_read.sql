@@ -2,6 +2,5 @@
 -- $1 position, $2 limit in events, $3 in bytes, $4 modulus and $5 remainder of the slices,
 -- $6 categories, $7 types.
 -- Locks: none. Index: the primary key of each segment.
-select e.position, e.version, e.tenant, e.stream, e.event_id, e.type_id, e.payload, e.metadata,
-    (extract(epoch from e.recorded_at) * 1000000)::bigint as recorded_us
+select e.position, e.version, e.event_id, e.type_id, e.payload, e.metadata, e.recorded_at, e.stream_id
 from foldlog.read_all_1($1, $2, $3, $4, $5, $6, $7) e

@@ -2,6 +2,5 @@
 -- the answer reaches, and its version 1 that there is more, 2 that too much is not settled yet.
 -- $1 tenant, $2 position, $3 limit in events, $4 in bytes, $5 types and $6 tags of each item.
 -- Locks: none. Index: event_tag's primary key, and the event's; by type alone, the rows of events.
-select e.position, e.version, e.tenant, e.stream, e.event_id, e.type_id, e.payload, e.metadata,
-    (extract(epoch from e.recorded_at) * 1000000)::bigint as recorded_us, e.matched
+select e.position, e.version, e.event_id, e.type_id, e.payload, e.metadata, e.recorded_at, e.stream, e.matched
 from foldlog.read_query_1($1, $2, $3, $4, $5, $6) e

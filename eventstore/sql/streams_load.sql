@@ -3,6 +3,5 @@
 -- $6 most bytes.
 -- Locks: none. Index: snapshot's primary key, (position) and (stream_id, version) of each segment.
 select r.stream, r.end_version, r.end_position, r.position, r.version, r.event_id, r.type_id,
-    r.payload, r.metadata, (extract(epoch from r.recorded_at) * 1000000)::bigint as recorded_us,
-    r.marks, r.is_snapshot
+    r.payload, r.metadata, r.recorded_at, r.marks, r.is_snapshot
 from foldlog.load_streams_1($1, $2, $3, $4, $5, $6) r

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use foldlog_core::{Error, ErrorKind, Position, Query, QueryItem, RawEvent, Tag, Tenant};
+use foldlog_core::{
+    Error, ErrorKind, Position, Query, QueryItem, RawEvent, StreamName, Tag, Tenant,
+};
 use foldlog_pg::{database, settled};
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
 use crate::call::number;
@@ -150,9 +153,13 @@ impl EventStore {
                 ));
             };
             let end = Head::read(end).map_err(|e| database(what, e))?;
-            let events = self.events(&mut *conn, rows, None).await?;
+            let stream = |_, row: &PgRow| {
+                let name = row.try_get(7).map_err(|e| database(what, e))?;
+                StreamName::parse(tenant, name)
+            };
+            let events = self.events(&mut *conn, rows, stream).await?;
             for (event, row) in events.iter().zip(rows) {
-                let matched: Vec<i32> = row.try_get(9).map_err(|e| database(what, e))?;
+                let matched: Vec<i32> = row.try_get(8).map_err(|e| database(what, e))?;
                 places.clear();
                 places.extend(matched.into_iter().map(|item| usize::try_from(item).unwrap_or(0)));
                 take(event, &places)?;

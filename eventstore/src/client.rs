@@ -1,5 +1,7 @@
 //! The store in a transaction of tokio-postgres.
 
+use std::time::SystemTime;
+
 use foldlog_core::{BoxFuture, Error, ErrorKind, Position, RawEvent, StreamName, Tenant};
 use foldlog_pg::driver;
 use serde_json::value::RawValue;
@@ -10,7 +12,7 @@ use uuid::Uuid;
 use crate::append::{AppendError, Appended, refused};
 use crate::call::{Answer, Columns, number};
 use crate::mark::Marks;
-use crate::read::{PAGE_BYTES_MAX, StreamPage, signed, since_epoch};
+use crate::read::{PAGE_BYTES_MAX, StreamPage, signed};
 use crate::request::Request;
 use crate::since::Since;
 use crate::snapshot::{Snapshot, SnapshotSchema, StreamLoad};
@@ -248,7 +250,7 @@ impl EventStore {
             schema_version: kind.schema_version,
             payload: row.payload,
             metadata: row.metadata,
-            recorded: since_epoch(row.recorded_us),
+            recorded: row.recorded,
         })
     }
 
@@ -311,7 +313,7 @@ struct EventRow {
     type_id: i32,
     payload: Box<RawValue>,
     metadata: Option<Box<RawValue>>,
-    recorded_us: i64,
+    recorded: SystemTime,
 }
 
 impl EventRow {
@@ -325,7 +327,7 @@ impl EventRow {
             type_id: row.try_get("type_id")?,
             payload: row.try_get::<_, Json<_>>("payload")?.0,
             metadata: row.try_get::<_, Option<Json<_>>>("metadata")?.map(|json| json.0),
-            recorded_us: row.try_get("recorded_us")?,
+            recorded: row.try_get("recorded_at")?,
         }))
     }
 }

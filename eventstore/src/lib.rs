@@ -20,6 +20,7 @@ mod import;
 mod limits;
 mod list;
 mod mark;
+mod names;
 mod read;
 mod request;
 mod retention;
@@ -63,6 +64,8 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("event_type_register", include_str!("../sql/event_type_register.sql")),
     ("event_type_read", include_str!("../sql/event_type_read.sql")),
     ("all_read", include_str!("../sql/all_read.sql")),
+    ("stream_names", include_str!("../sql/stream_names.sql")),
+    ("server_life", include_str!("../sql/server_life.sql")),
     ("stream_read", include_str!("../sql/stream_read.sql")),
     ("stream_read_back", include_str!("../sql/stream_read_back.sql")),
     ("stream_info", include_str!("../sql/stream_info.sql")),

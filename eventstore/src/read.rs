@@ -173,7 +173,7 @@ impl EventStore {
             return Err(Error::new(ErrorKind::Internal, "a read answered without its first row"));
         };
         let head = Head::read(head).map_err(|e| database(format!("read stream {stream}"), e))?;
-        Ok((head, self.events(conn, rows, Some(stream)).await?))
+        Ok((head, self.events(conn, rows, |_, _| Ok(stream.clone())).await?))
     }
 }
 

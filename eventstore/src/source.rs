@@ -1,11 +1,15 @@
 //! The store as a source of settled events.
 
 use async_trait::async_trait;
-use foldlog_core::{BoxFuture, Error, ErrorKind, Filter, Page, Position, Reader, Source, StoreId};
+use foldlog_core::{
+    BoxFuture, Error, ErrorKind, Filter, Page, Position, RawEvent, Reader, Source, StoreId,
+};
 use foldlog_pg::{database, settled};
-use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
 
 use crate::call::number;
+use crate::names::ServerLife;
 use crate::read::{Head, PAGE_BYTES_MAX, signed};
 use crate::store::EventStore;
 
@@ -17,7 +21,7 @@ impl Source for EventStore {
 
     async fn reader(&self) -> Result<Box<dyn Reader>, Error> {
         let conn = self.db().session("foldlog reader").await?;
-        Ok(Box::new(StoreReader { store: self.clone(), conn }))
+        Ok(Box::new(StoreReader { store: self.clone(), conn, life: None }))
     }
 
     fn woken(&self) -> BoxFuture<'static, ()> {
@@ -35,6 +39,8 @@ impl Source for EventStore {
 struct StoreReader {
     store: EventStore,
     conn: PgConnection,
+    // Of the server it is a session of, once it was asked.
+    life: Option<ServerLife>,
 }
 
 #[async_trait]
@@ -57,8 +63,30 @@ impl Reader for StoreReader {
             return Err(Error::new(ErrorKind::Internal, "a read answered without its last row"));
         };
         let end = Head::read(end).map_err(|e| database("read settled events", e))?;
-        let events = self.store.events(&mut self.conn, rows, None).await?;
+        let events = self.named(rows).await?;
         let through = Position::new(number(end.position)).max(after);
         Ok(Page { events, through, more: end.version == 1 })
     }
+}
+
+impl StoreReader {
+    /// The events of rows that give their streams by id.
+    async fn named(&mut self, rows: &[PgRow]) -> Result<Vec<RawEvent>, Error> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let life = match self.life {
+            Some(life) => life,
+            None => *self.life.insert(ServerLife::of(&mut self.conn).await?),
+        };
+        let ids: Result<Vec<i64>, _> = rows.iter().map(|row| row.try_get(7)).collect();
+        let ids = ids.map_err(|e| database("read settled events", e))?;
+        let names = self.store.names().resolve(life, &mut self.conn, &ids).await?;
+        let stream = |place: usize, _: &PgRow| names.get(place).cloned().ok_or_else(short);
+        self.store.events(&mut self.conn, rows, stream).await
+    }
+}
+
+fn short() -> Error {
+    Error::new(ErrorKind::Internal, "an event came without its stream")
 }

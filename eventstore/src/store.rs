@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::event_type::EventTypes;
 use crate::group::Group;
+use crate::names::StreamNames;
 use crate::request::Request;
 use crate::wake::Wake;
 
@@ -28,6 +29,7 @@ struct Inner {
     db: Db,
     id: StoreId,
     types: EventTypes,
+    names: StreamNames,
     // Streams that a transaction of a user's could not take into a new segment.
     untouched: Mutex<Vec<StreamName>>,
     wake: Wake,
@@ -73,8 +75,8 @@ impl EventStore {
         types.refresh(&mut conn, true).await?;
         sqlx::Connection::close(conn).await.map_err(|e| database("open the event store", e))?;
         let (untouched, wake) = (Mutex::default(), Wake::new());
-        let group = Group::default();
-        Ok(Self(Arc::new(Inner { db: db.clone(), id, types, untouched, wake, group })))
+        let (names, group) = (StreamNames::default(), Group::default());
+        Ok(Self(Arc::new(Inner { db: db.clone(), id, types, names, untouched, wake, group })))
     }
 
     /// Makes the event types of `E` known, so that no append has to.
@@ -277,6 +279,10 @@ impl EventStore {
 
     pub(crate) fn types(&self) -> &EventTypes {
         &self.0.types
+    }
+
+    pub(crate) fn names(&self) -> &StreamNames {
+        &self.0.names
     }
 
     pub(crate) fn group(&self) -> &Group {

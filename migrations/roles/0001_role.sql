@@ -52,7 +52,7 @@ begin
             ('foldlog_reader', array[
                 'load_stream_1', 'load_streams_1', 'read_all_1', 'read_stream_1', 'read_stream_back_1',
                 'read_streams_1', 'read_query_1', 'read_receipt_1', 'tag_holder_1', 'stream_info_1',
-                'stream_holder_1', 'list_streams_1', 'list_categories_1', 'list_marks_1',
+                'stream_holder_1', 'stream_names_1', 'list_streams_1', 'list_categories_1', 'list_marks_1',
                 'list_segments_1', 'log_check_1', 'settled_1', 'settled_holder_1']),
             ('foldlog_writer', array[
                 'append_1', 'snapshot_keep_1', 'event_type_register_1', 'stream_touch_1',

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use foldlog_core::{Error, ErrorKind};
 use foldlog_pg::{Connection, Db, Session, driver};
@@ -214,7 +214,7 @@ pub(super) struct LoadedEvent<'r> {
     pub(super) type_id: i32,
     pub(super) payload: &'r str,
     pub(super) metadata: Option<&'r str>,
-    pub(super) recorded_us: i64,
+    pub(super) recorded: SystemTime,
 }
 
 impl LoadedRow {
@@ -270,7 +270,7 @@ impl LoadedRow {
             type_id: row.try_get(6)?,
             payload: row.try_get::<_, JsonText<'_>>(7)?.0,
             metadata: row.try_get::<_, Option<JsonText<'_>>>(8)?.map(|text| text.0),
-            recorded_us: row.try_get(9)?,
+            recorded: row.try_get(9)?,
         }))
     }
 }

@@ -3,8 +3,6 @@
 //! As with appends, what gathers while a call is under way is read by the next one. A load that is
 //! answered here is short; of a longer stream the reader asks again, on a connection of the pool.
 
-use std::time::{Duration, SystemTime};
-
 use foldlog_core::{Error, ErrorKind, Position, RawEvent, StreamName};
 use tokio::sync::{mpsc, oneshot};
 
@@ -153,7 +151,7 @@ fn page(
             schema_version: kind.schema_version,
             payload: crate::read::json(position, parts.payload)?,
             metadata: parts.metadata.map(|text| crate::read::json(position, text)).transpose()?,
-            recorded: SystemTime::UNIX_EPOCH + Duration::from_micros(number(parts.recorded_us)),
+            recorded: parts.recorded,
         });
     }
     let version = number(version);

@@ -1,8 +1,9 @@
 //! The rows that all reads share, and the events in them.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use foldlog_core::{Error, ErrorKind, Position, RawEvent, StreamName, Tenant};
+use foldlog_core::{Error, ErrorKind, Position, RawEvent, StreamName};
 use foldlog_pg::database;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
@@ -14,45 +15,45 @@ use crate::read::json;
 use crate::store::EventStore;
 
 impl EventStore {
-    /// The events of some rows. Those of a stream that was asked for don't repeat its name.
+    /// The events of some rows; `stream` names the one that a row is of, whose place it is given.
     pub(crate) async fn events(
         &self,
         conn: &mut PgConnection,
         rows: &[PgRow],
-        of: Option<&StreamName>,
+        mut stream: impl FnMut(usize, &PgRow) -> Result<StreamName, Error>,
     ) -> Result<Vec<RawEvent>, Error> {
         let what = "read events";
         let mut events = Vec::with_capacity(rows.len());
-        for row in rows {
-            let type_id: i32 = row.try_get(5).map_err(|e| database(what, e))?;
-            let mut kind = self.types().name(type_id);
-            if kind.is_none() {
-                self.types().refresh(&mut *conn, false).await?;
-                kind = self.types().name(type_id);
-            }
+        // The type of the event before, which the next one often shares.
+        let mut last: Option<(i32, Arc<TypeName>)> = None;
+        for (place, row) in rows.iter().enumerate() {
             let parts = EventRow::read(row).map_err(|e| database(what, e))?;
-            let Some(kind) = kind else {
-                return Err(Error::new(
-                    ErrorKind::Internal,
-                    format!(
-                        "position {} has event type {type_id}, which is not there",
-                        parts.position
-                    ),
-                ));
+            let kind = match last.take().filter(|(id, _)| *id == parts.type_id) {
+                Some((_, kind)) => kind,
+                None => self.type_of(conn, &parts).await?,
             };
-            let stream = match (of, parts.name) {
-                (Some(stream), _) => stream.clone(),
-                (None, Some((tenant, name))) => StreamName::parse(&Tenant::new(tenant)?, name)?,
-                (None, None) => {
-                    return Err(Error::new(
-                        ErrorKind::Internal,
-                        "an event came without its stream",
-                    ));
-                }
-            };
-            events.push(self.event(stream, &kind, &parts)?);
+            events.push(self.event(stream(place, row)?, &kind, &parts)?);
+            last = Some((parts.type_id, kind));
         }
         Ok(events)
+    }
+
+    async fn type_of(
+        &self,
+        conn: &mut PgConnection,
+        parts: &EventRow<'_>,
+    ) -> Result<Arc<TypeName>, Error> {
+        let id = parts.type_id;
+        if let Some(kind) = self.types().name(id) {
+            return Ok(kind);
+        }
+        self.types().refresh(conn, false).await?;
+        self.types().name(id).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Internal,
+                format!("position {} has event type {id}, which is not there", parts.position),
+            )
+        })
     }
 
     fn event(
@@ -71,10 +72,13 @@ impl EventStore {
             schema_version: kind.schema_version,
             payload: json(position, parts.payload)?,
             metadata: parts.metadata.map(|text| json(position, text)).transpose()?,
-            recorded: since_epoch(parts.recorded_us),
+            recorded: parts.recorded,
         })
     }
 }
+
+/// 2000-01-01, from where the server counts, since the epoch.
+const CENTURY_US: i64 = 946_684_800_000_000;
 
 /// A time of the server's, which counts in microseconds.
 pub(crate) fn since_epoch(microseconds: i64) -> SystemTime {
@@ -93,33 +97,32 @@ impl Head {
     pub(crate) fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         let (position, version) = (row.try_get(0)?, row.try_get(1)?);
         // PostgreSQL sends json as the text it is.
-        Ok(Self { position, version, marks: row.try_get_unchecked(6)? })
+        Ok(Self { position, version, marks: row.try_get_unchecked(4)? })
     }
 }
 
 struct EventRow<'r> {
     position: i64,
     version: i64,
-    name: Option<(&'r str, &'r str)>,
     event_id: Uuid,
+    type_id: i32,
     payload: &'r str,
     metadata: Option<&'r str>,
-    recorded_us: i64,
+    recorded: SystemTime,
 }
 
 impl<'r> EventRow<'r> {
     // By number, in the order of the statements: names are looked up for every row.
     fn read(row: &'r PgRow) -> Result<Self, sqlx::Error> {
-        let (tenant, stream): (Option<&str>, Option<&str>) = (row.try_get(2)?, row.try_get(3)?);
         Ok(Self {
             position: row.try_get(0)?,
             version: row.try_get(1)?,
-            name: tenant.zip(stream),
-            event_id: row.try_get(4)?,
-            // PostgreSQL sends json as the text it is.
-            payload: row.try_get_unchecked(6)?,
-            metadata: row.try_get_unchecked(7)?,
-            recorded_us: row.try_get(8)?,
+            event_id: row.try_get(2)?,
+            type_id: row.try_get(3)?,
+            // PostgreSQL sends json as the text it is, and a time as the microseconds of this century.
+            payload: row.try_get_unchecked(4)?,
+            metadata: row.try_get_unchecked(5)?,
+            recorded: since_epoch(CENTURY_US.saturating_add(row.try_get_unchecked(6)?)),
         })
     }
 }
