@@ -21,7 +21,7 @@ pub(super) fn check(data: &[u8]) {
         format!("postgres://ada:{spoilt}{MARK}@db:5432/shop?{behind}"),
         format!("postgres://ada:{spoilt}{MARK}{spoilt}@db"),
         format!("host=db password='{MARK}' {text}"),
-        format!("{} password={MARK}", before.replace(['\'', '\\'], "")),
+        format!("{} password={MARK}", before.replace(['\'', '\\', ':'], "")),
     ] {
         judged(&Endpoint::parse(&address, &none), &address);
     }
