@@ -119,6 +119,17 @@ mod tests {
     }
 
     #[test]
+    fn a_float_comes_back_to_its_last_bit() {
+        for float in [122.416_294_033_786_57, 0.1 + 0.2, f64::MAX, f64::MIN_POSITIVE, 5e-324, -0.0]
+        {
+            let encoded = encode(&Event::Weighed(float)).unwrap();
+            let read = read::value::<Event>(encoded.kind, encoded.payload.get()).unwrap();
+            let Event::Weighed(read) = read else { panic!("{read:?}") };
+            assert_eq!(read.to_bits(), float.to_bits(), "{float}");
+        }
+    }
+
+    #[test]
     fn the_types_are_known_without_a_value() {
         assert_eq!(kinds::<Event>().unwrap(), ["closed", "noted", "moved", "weighed", "opened"]);
         #[derive(Deserialize)]

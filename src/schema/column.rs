@@ -1,5 +1,6 @@
 //! Columns of an event view: what the JSON Schema says of a payload, in types of PostgreSQL.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -8,6 +9,30 @@ use super::name::{Names, snake};
 
 /// A schema that refers to itself is followed so far.
 const DEPTH_MAX: usize = 16;
+/// And so many of its parts are looked at: one that refers to itself in several branches has more of
+/// them than anybody can wait for.
+const STEPS_MAX: u32 = 100_000;
+
+/// How far a schema has been followed.
+#[derive(Clone, Copy)]
+struct Walk<'w> {
+    depth: usize,
+    steps: &'w Cell<u32>,
+}
+
+impl Walk<'_> {
+    /// One level further down; none if that is too far.
+    fn down(self) -> Option<Self> {
+        self.steps.set(self.steps.get() + 1);
+        let near = self.depth < DEPTH_MAX && self.steps.get() < STEPS_MAX;
+        near.then_some(Self { depth: self.depth + 1, ..self })
+    }
+
+    /// The same from a property on, which has a schema of its own.
+    fn anew(self) -> Self {
+        Self { depth: 0, ..self }
+    }
+}
 
 /// A column with a part of the payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,15 +60,13 @@ pub(super) enum Kind {
 /// The schema of one type's payload, within that of all events of its category in serde's default
 /// form. None for a type without a payload, and for one that the schema does not know.
 pub(super) fn payload<'s>(root: &'s Value, kind: &str) -> Option<&'s Value> {
-    fn within<'s>(root: &'s Value, at: &'s Value, kind: &str, depth: usize) -> Option<&'s Value> {
-        if depth > DEPTH_MAX {
-            return None;
-        }
+    fn within<'s>(root: &'s Value, at: &'s Value, kind: &str, walk: Walk<'_>) -> Option<&'s Value> {
+        let down = walk.down()?;
         let at = resolved(root, at);
         let own = at.get("properties").and_then(|properties| properties.get(kind));
-        own.or_else(|| branches(at).find_map(|branch| within(root, branch, kind, depth + 1)))
+        own.or_else(|| branches(at).find_map(|branch| within(root, branch, kind, down)))
     }
-    within(root, root, kind, 0)
+    within(root, root, kind, Walk { depth: 0, steps: &Cell::new(0) })
 }
 
 /// The columns of a payload, by the names of its properties; `taken` holds the names of the columns
@@ -53,8 +76,10 @@ pub(super) fn columns(root: &Value, payload: Option<&Value>, taken: &mut Names) 
         return Vec::new();
     };
     let mut properties = BTreeMap::new();
-    if !collect(root, payload, &mut properties, 0) || properties.is_empty() {
-        let kind = kind_of(root, payload, 0);
+    let (first, second) = (Cell::new(0), Cell::new(0));
+    let walk = |steps| Walk { depth: 0, steps };
+    if !collect(root, payload, &mut properties, walk(&first)) || properties.is_empty() {
+        let kind = kind_of(root, payload, walk(&second));
         return kind
             .map(|kind| Column { name: taken.give("value", "value"), property: None, kind })
             .into_iter()
@@ -89,15 +114,16 @@ fn collect<'s>(
     root: &'s Value,
     schema: &'s Value,
     found: &mut BTreeMap<&'s str, Kind>,
-    depth: usize,
+    walk: Walk<'_>,
 ) -> bool {
+    let Some(down) = walk.down() else { return false };
     let schema = resolved(root, schema);
     let mut is_object = false;
     if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
         is_object = true;
         for (name, property) in properties {
             // One that is always null says nothing of its type.
-            let kind = kind_of(root, property, 0).unwrap_or(Kind::Json);
+            let kind = kind_of(root, property, walk.anew()).unwrap_or(Kind::Json);
             found
                 .entry(name)
                 .and_modify(|known| *known = if *known == kind { kind } else { Kind::Json })
@@ -105,7 +131,7 @@ fn collect<'s>(
         }
     }
     for branch in branches(schema) {
-        if depth > DEPTH_MAX || !collect(root, branch, found, depth + 1) {
+        if !collect(root, branch, found, down) {
             return false;
         }
         is_object = true;
@@ -114,12 +140,10 @@ fn collect<'s>(
 }
 
 /// What a value is; none if it is always null.
-fn kind_of(root: &Value, schema: &Value, depth: usize) -> Option<Kind> {
+fn kind_of(root: &Value, schema: &Value, walk: Walk<'_>) -> Option<Kind> {
     let schema = resolved(root, schema);
     let Some(object) = schema.as_object() else { return Some(Kind::Json) };
-    if depth > DEPTH_MAX {
-        return Some(Kind::Json);
-    }
+    let Some(down) = walk.down() else { return Some(Kind::Json) };
     let types: Vec<&str> = match object.get("type") {
         Some(Value::String(one)) => vec![one],
         Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
@@ -127,7 +151,7 @@ fn kind_of(root: &Value, schema: &Value, depth: usize) -> Option<Kind> {
             return constant(object);
         }
         _ => {
-            let kinds = branches(schema).map(|branch| kind_of(root, branch, depth + 1));
+            let kinds = branches(schema).map(|branch| kind_of(root, branch, down));
             let kinds: Vec<Kind> = kinds.flatten().collect();
             let is_nothing = kinds.is_empty() && branches(schema).next().is_some();
             return if is_nothing { None } else { Some(joined(&kinds)) };
@@ -233,6 +257,16 @@ mod tests {
         ] {
             assert_eq!(kinds(&schema), [("value".to_owned(), kind)], "{schema}");
         }
+    }
+
+    #[test]
+    fn a_schema_that_refers_to_itself_in_many_branches_comes_to_an_end() {
+        let itself = json!({"$ref": "#"});
+        let schema = json!({"anyOf": vec![&itself; 12]});
+        assert_eq!(kinds(&schema), [("value".to_owned(), Kind::Json)]);
+        assert_eq!(payload(&schema, "Opened"), None);
+        let property = json!({"properties": {"a": itself}, "anyOf": vec![&itself; 12]});
+        assert_eq!(kinds(&property), [("value".to_owned(), Kind::Json)]);
     }
 
     #[test]

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::value::RawValue;
+
+/// As deep as serde_json reads a value; beyond, the stack would end.
+const DEPTH_MAX: usize = 129;
 
 /// A JSON text taken apart.
 ///
@@ -35,25 +38,32 @@ impl Tree {
     ///
     /// # Errors
     ///
-    /// If it is no JSON.
+    /// If it is no JSON, or nested too deeply to be an event.
     pub fn read(json: &str) -> Result<Self, serde_json::Error> {
-        let json = json.trim();
+        let json: &RawValue = serde_json::from_str(json)?;
+        Self::of(json.get(), DEPTH_MAX)
+    }
+
+    fn of(json: &str, depth: usize) -> Result<Self, serde_json::Error> {
+        let Some(depth) = depth.checked_sub(1) else {
+            return Err(serde_json::Error::custom("nested too deeply"));
+        };
         Ok(match json.as_bytes().first() {
             Some(b'{') => {
                 let fields: BTreeMap<String, &RawValue> = serde_json::from_str(json)?;
                 let read =
-                    |(name, value): (String, &RawValue)| Ok((name, Self::read(value.get())?));
+                    |(name, value): (String, &RawValue)| Ok((name, Self::of(value.get(), depth)?));
                 Self::Fields(fields.into_iter().map(read).collect::<Result<_, _>>()?)
             }
             Some(b'[') => {
                 let items: Vec<&RawValue> = serde_json::from_str(json)?;
-                let items = items.into_iter().map(|item| Self::read(item.get()));
+                let items = items.into_iter().map(|item| Self::of(item.get(), depth));
                 Self::List(items.collect::<Result<_, _>>()?)
             }
             // A character may be written in several ways, escaped or not.
-            Some(b'"') => Self::Leaf(serde_json::to_string(&String::deserialize(
-                &mut serde_json::Deserializer::from_str(json),
-            )?)?),
+            Some(b'"') => {
+                Self::Leaf(serde_json::to_string(&serde_json::from_str::<String>(json)?)?)
+            }
             _ => Self::Leaf(json.to_owned()),
         })
     }
@@ -145,6 +155,16 @@ mod tests {
         assert_eq!(difference(left, right).unwrap().0, "the whole");
         assert!(difference("0.0", "-0.0").is_some());
         assert!(difference("1", "1.0").is_some());
+    }
+
+    #[test]
+    fn what_is_no_json_or_deeper_than_the_stack_is_an_error() {
+        for json in ["", "nul", "\"a\" b", "\u{feff}{}", "[1", "\"\\ud800\""] {
+            assert!(Tree::read(json).is_err(), "{json}");
+        }
+        let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(Tree::read(&nested(127)).is_ok());
+        assert!(Tree::read(&nested(100_000)).is_err());
     }
 
     #[test]

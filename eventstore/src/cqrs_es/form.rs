@@ -89,11 +89,13 @@ impl<'de> Deserialize<'de> for Fields<'de> {
 
 /// Whether a value is this text.
 pub(super) fn is_text(value: &RawValue, text: &str) -> bool {
-    // The usual case first: without escapes.
     let json = value.get();
-    json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) == Some(text)
-        || json.starts_with('"')
-            && serde_json::from_str::<String>(json).is_ok_and(|value| value == text)
+    match json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        // The usual case: without escapes.
+        Some(plain) if !plain.contains('\\') => plain == text,
+        Some(_) => serde_json::from_str::<String>(json).is_ok_and(|value| value == text),
+        None => false,
+    }
 }
 
 impl PayloadForm {
@@ -180,5 +182,14 @@ mod tests {
         ] {
             assert_eq!(part(form, payload), None, "{payload}");
         }
+    }
+
+    #[test]
+    fn a_type_is_told_by_what_its_text_says_and_not_by_how_it_is_written() {
+        let internal = PayloadForm::Internal { tag: "type".into() };
+        let is = |event_type, payload| internal.part(event_type, payload).is_some();
+        assert!(is("a\nb", r#"{"type":"a\nb"}"#));
+        assert!(is(r"a\nb", r#"{"type":"a\\nb"}"#));
+        assert!(!is(r"a\nb", r#"{"type":"a\nb"}"#));
     }
 }

@@ -34,6 +34,20 @@ const KEYS: [(&str, &str); 16] = [
 const PASSED_OVER: [&str; 4] =
     ["channel_binding", "keepalives", "fallback_application_name", "gssencmode"];
 
+/// Whether a parameter may have this name.
+pub(super) fn is_known(key: &str) -> bool {
+    KEYS.iter().any(|(name, _)| *name == key)
+        || PASSED_OVER.contains(&key)
+        || key.starts_with("options[")
+}
+
+/// Whether its value may be any text: an error never quotes it.
+pub(super) fn is_free_text(key: &str) -> bool {
+    const BOUND: [&str; 5] =
+        ["port", "sslmode", "target_session_attrs", "connect_timeout", "statement-cache-capacity"];
+    is_known(key) && !BOUND.contains(&key)
+}
+
 /// The pairs of `key=value key='a value'`, as libpq writes them.
 pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>, Error> {
     let mut pairs = Vec::new();

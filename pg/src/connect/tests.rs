@@ -143,11 +143,20 @@ fn a_password_is_in_no_error_and_in_no_debug_output() {
         "host=db password=s3cret port=banana",
         "mysql://ada:s3cret@db/shop",
         "postgres://ada:x?s3cret@db/shop",
+        "postgres://ada:p@s?s3cret@db/shop",
+        "postgres://ada:p@s?connect_timeout=s3cret@db/shop",
+        "postgres://ada:p@s?a&s3cret=x@db/shop?sslmode=disable",
     ] {
         assert!(!refused(text).contains(secret), "{}", refused(text));
     }
     let endpoint = read("postgres://ada:s3cret@db/shop", &[]);
     assert!(!format!("{endpoint:?} {endpoint}").contains(secret));
+}
+
+#[test]
+fn an_at_sign_in_a_parameter_that_is_known_ends_no_login() {
+    let endpoint = read("postgres://ada:pw@db/shop?user=a@b&application_name=me@here", &[]);
+    assert_eq!(shown(&endpoint), "db|5432 a@b pw shop VerifyFull");
 }
 
 #[test]

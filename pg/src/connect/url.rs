@@ -3,16 +3,17 @@
 use foldlog_core::Error;
 use percent_encoding::percent_decode_str;
 
-use super::invalid;
+use super::{invalid, keywords};
 
 /// The pairs of what stands behind `postgres://`.
 pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>, Error> {
     let mut pairs = Vec::new();
     let (text, query) = text.split_once('?').unwrap_or((text, ""));
     // Then the question mark was part of a password, and no error may quote what is around it.
-    if query.contains('@') && !text.contains('@') {
+    if may_hold_login(query, text) {
         return Err(invalid(
-            "the database URL has an @ only behind its ?: write a ? of the password as %3F",
+            "the database URL has an @ behind its ?: write a ? of the password as %3F, and an @ of \
+             a parameter as %40",
         ));
     }
     // A password may hold an `@` that was not encoded: the last one parts it from the hosts.
@@ -41,6 +42,17 @@ pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>, Error> {
         }
     }
     Ok(pairs)
+}
+
+/// Whether the end of a login stands in what looks like parameters: behind the only `@`, or in what is no
+/// value of a parameter that is known.
+fn may_hold_login(query: &str, before: &str) -> bool {
+    let Some((head, _)) = query.rsplit_once('@') else { return false };
+    let key = |pair: &str| pair.split_once('=').map(|(key, _)| key.to_owned());
+    let known = |pair: &str| key(pair).is_some_and(|key| keywords::is_known(&key));
+    let last = head.rsplit('&').next().and_then(key);
+    let is_value = last.is_some_and(|key| keywords::is_free_text(&key));
+    !before.contains('@') || !is_value || !head.split('&').all(known)
 }
 
 /// Where the path begins: the first slash behind the login, which may hold slashes itself.

@@ -8,12 +8,12 @@ use std::time::Instant;
 
 use crate::step::{run, run_seen, timed};
 use crate::totals::Totals;
-use crate::{cargo, tidy, workspace};
+use crate::{cargo, fuzz, tidy, workspace};
 
 const FACADE: &str = "foldlog";
 
-/// A workspace of its own; see there why.
-const CONTAINER: &str = "tools/container/Cargo.toml";
+/// Workspaces of their own; see there why.
+const OUTSIDE: [&str; 2] = ["tools/container/Cargo.toml", fuzz::MANIFEST];
 
 /// Runs all steps in order and stops at the first that fails.
 ///
@@ -44,7 +44,9 @@ pub(crate) fn run_ci(root: &Path) -> Result<(), String> {
 
 fn fmt(root: &Path) -> Result<(), String> {
     run(cargo::command(root).args(["fmt", "--all", "--check"]))?;
-    run(cargo::command(root).args(["fmt", "--manifest-path", CONTAINER, "--check"]))
+    OUTSIDE.iter().try_for_each(|manifest| {
+        run(cargo::command(root).args(["fmt", "--manifest-path", manifest, "--check"]))
+    })
 }
 
 fn clippy(root: &Path) -> Result<(), String> {
@@ -122,14 +124,17 @@ fn deny(root: &Path) -> Result<(), String> {
     // Without --workspace it looks at the root package alone.
     run(cargo::command(root)
         .args(["deny", "--workspace", "--all-features", "--locked"])
-        .args(checks))?;
-    // Its lists name what our own workspace needs; that this one needs less is no news.
-    run(cargo::command(root)
-        .args(["deny", "--manifest-path", CONTAINER, "--config", "deny.toml"])
-        .args(["--all-features", "--locked"])
         .args(checks)
-        .args(["--allow", "license-not-encountered"])
-        .args(["--allow", "license-exception-not-encountered"]))
+        .args(["--allow", "license-exception-not-encountered"]))?;
+    // The lists name what all of them need; that one needs less is no news.
+    OUTSIDE.iter().try_for_each(|manifest| {
+        run(cargo::command(root)
+            .args(["deny", "--manifest-path", manifest, "--config", "deny.toml"])
+            .args(["--all-features", "--locked"])
+            .args(checks)
+            .args(["--allow", "license-not-encountered"])
+            .args(["--allow", "license-exception-not-encountered"]))
+    })
 }
 
 #[cfg(test)]

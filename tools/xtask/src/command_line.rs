@@ -15,6 +15,9 @@ Commands:
   torture ARGS…          foldlog-torture, built for speed, bugs to plant included, with these words
                          (`torture --help`)
   soak [--minutes N]     the long ones: torture for N minutes (60), each bench, ten million draws
+  fuzz [--seconds N] [--target NAME]
+                         the targets of tools/fuzz, guided by coverage, for N seconds each (60), or
+                         one of them; needs a nightly compiler and cargo-fuzz
   matrix [PLACE…]        the tests on PostgreSQL 15, 16, 17 and 18, and on a container, or on those
                          that are named: `matrix 15 18`, `matrix container`
   help                   this page
@@ -23,6 +26,7 @@ Exit codes: 0 all is well, 1 something was found or could not be run, 2 the comm
 understood; `bench` and `torture` end as the program does.
 ";
 
+const FUZZ_SECONDS: NonZeroU32 = NonZeroU32::new(60).expect("a minute is not nothing");
 const SOAK_MINUTES: NonZeroU32 = NonZeroU32::new(60).expect("an hour is not nothing");
 
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +36,7 @@ pub(crate) enum Task {
     Bench(Vec<String>),
     Torture(Vec<String>),
     Soak { minutes: NonZeroU32 },
+    Fuzz { seconds: u32, target: Option<String> },
     Matrix(Vec<Place>),
     Help,
 }
@@ -47,6 +52,7 @@ pub(crate) fn parse(words: &[String]) -> Result<Task, String> {
         "bench" => Ok(Task::Bench(rest.to_vec())),
         "torture" => Ok(Task::Torture(rest.to_vec())),
         "soak" => soak(rest),
+        "fuzz" => fuzz(rest),
         "matrix" => matrix(rest),
         unknown => Err(format!("`{unknown}` is not a command")),
     }
@@ -68,6 +74,23 @@ fn soak(rest: &[String]) -> Result<Task, String> {
         _ => return Err("`soak` takes `--minutes N` and nothing else".to_owned()),
     };
     Ok(Task::Soak { minutes })
+}
+
+fn fuzz(rest: &[String]) -> Result<Task, String> {
+    let (mut seconds, mut target) = (FUZZ_SECONDS, None);
+    let mut words = rest.iter();
+    while let Some(option) = words.next() {
+        match (option.as_str(), words.next()) {
+            ("--seconds", Some(number)) => {
+                seconds = number
+                    .parse()
+                    .map_err(|_| format!("`{number}` is no number of seconds; one is the least"))?;
+            }
+            ("--target", Some(name)) => target = Some(name.clone()),
+            _ => return Err("`fuzz` takes `--seconds N` and `--target NAME`".to_owned()),
+        }
+    }
+    Ok(Task::Fuzz { seconds: seconds.get(), target })
 }
 
 fn matrix(rest: &[String]) -> Result<Task, String> {
@@ -122,6 +145,13 @@ mod tests {
     }
 
     #[test]
+    fn a_fuzzer_looks_at_all_targets_for_a_minute_unless_it_is_told() {
+        assert_eq!(parsed(&["fuzz"]), Ok(Task::Fuzz { seconds: 60, target: None }));
+        let one = Task::Fuzz { seconds: 5, target: Some("key".to_owned()) };
+        assert_eq!(parsed(&["fuzz", "--target", "key", "--seconds", "5"]), Ok(one));
+    }
+
+    #[test]
     fn the_matrix_is_whole_unless_places_are_named() {
         assert_eq!(parsed(&["matrix"]), Ok(Task::Matrix(every_place())));
         let named = vec![Place::Major(15), Place::Container];
@@ -139,6 +169,9 @@ mod tests {
             &["soak", "--minutes"],
             &["soak", "--minutes", "0"],
             &["soak", "--minutes", "5", "6"],
+            &["fuzz", "key"],
+            &["fuzz", "--seconds", "0"],
+            &["fuzz", "--target"],
             &["matrix", "14"],
             &["matrix", "15", "15"],
             &["matrix", "docker"],

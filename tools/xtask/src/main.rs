@@ -3,6 +3,7 @@
 mod cargo;
 mod ci;
 mod command_line;
+mod fuzz;
 mod matrix;
 mod program;
 mod soak;
@@ -45,6 +46,7 @@ fn run(task: &Task, root: &Path) -> Result<ExitCode, String> {
         Task::Bench(words) => return BENCH.run_as(root, words),
         Task::Torture(words) => return TORTURE.run_as(root, words),
         Task::Soak { minutes } => soak::run(root, *minutes)?,
+        Task::Fuzz { seconds, target } => fuzz::run_each(root, *seconds, target.as_deref())?,
         Task::Matrix(places) => matrix::run(root, places)?,
         Task::Help => print!("{HELP}"),
     }

@@ -5,7 +5,7 @@ use super::tree::Tree;
 use crate::workspace::{self, Package};
 
 /// Every crate of the workspace and its floor. Neighbours on a floor meet through traits of `core`.
-const FLOORS: [(&str, u8); 11] = [
+const FLOORS: [(&str, u8); 12] = [
     ("foldlog-core", 0),
     ("foldlog-derive", 0),
     ("foldlog-migrations", 0),
@@ -15,6 +15,7 @@ const FLOORS: [(&str, u8); 11] = [
     ("foldlog", 4),
     ("foldlog-testkit", 4),
     ("foldlog-bench", 5),
+    ("foldlog-fuzz", 5),
     ("foldlog-torture", 5),
     ("xtask", 4),
 ];
