@@ -1,6 +1,6 @@
 //! A draft: one logical append, which may have to be made more than once.
 
-use foldlog_core::{ErrorKind, Expected};
+use foldlog_core::{Error, ErrorKind, Expected};
 use foldlog_eventstore::{AppendError, Appended, Request, StreamEvents};
 use uuid::Uuid;
 
@@ -101,6 +101,7 @@ pub fn outcome(book: &Book, result: &Result<Appended, AppendError>) -> Outcome {
             ErrorKind::Unavailable => Outcome::Unknown,
             // A condition from before a crash may be on positions that were taken back: foreign.
             ErrorKind::Retry | ErrorKind::Busy | ErrorKind::Foreign => Outcome::Failed,
+            _ if is_at_another_level(error) => Outcome::Failed,
             kind => {
                 book.surprise(format!("an append failed: {error:?}"));
                 // The one other kind that vouches for nothing.
@@ -114,11 +115,15 @@ pub fn outcome(book: &Book, result: &Result<Appended, AppendError>) -> Outcome {
     }
 }
 
+/// What decisions rest on is neither read nor judged where a fault has set another isolation level.
+#[must_use]
+pub fn is_at_another_level(error: &Error) -> bool {
+    foldlog_pg::sqlstate(error) == Some("FL001")
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-
-    use foldlog_core::Error;
 
     use super::*;
     use crate::recorder::Recorder;

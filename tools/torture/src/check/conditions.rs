@@ -141,13 +141,10 @@ fn refused(case: &Case<'_>, labels: &Labels<'_>, judged: &Judged<'_>, rule: &mut
         rule.broken(|| {
             let text = format!("a decision was refused for position {position}, {why}");
             let shown = shown(case, judged);
-            (text, fact.map_or(shown, |fact| shown_with(case, judged, fact)).lines())
+            let fact = fact.map(|fact| fact.stored);
+            (text, fact.into_iter().fold(shown, Excerpt::stored).lines())
         });
     }
-}
-
-fn shown_with<'a>(case: &Case<'a>, judged: &Judged<'_>, fact: &Fact<'_>) -> Excerpt<'a> {
-    shown(case, judged).stored(fact.stored)
 }
 
 fn shown<'a>(case: &Case<'a>, judged: &Judged<'_>) -> Excerpt<'a> {

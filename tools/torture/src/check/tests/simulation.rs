@@ -71,8 +71,8 @@ impl Simulation {
         self.now += STEP;
         match self.rng.u32(0..1_000) {
             0..350 => self.begin(),
-            350..620 => self.close(),
-            620..640 => self.decide(),
+            350..600 => self.close(),
+            600..640 => self.decide(),
             640..700 => self.append_more(),
             700..750 => self.repeat(),
             750..800 => self.read(),

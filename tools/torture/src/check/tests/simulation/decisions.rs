@@ -1,6 +1,6 @@
 //! Boundaries: tags and kinds, decisions that read what matches, and who has to wait for whom.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use super::Simulation;
 use crate::history::{Append, Decision, Given, Item, Outcome, Stored, Tagged};
@@ -16,6 +16,8 @@ pub(super) struct Boundaries {
     /// What was judged and written in open transactions.
     judged: Vec<(u64, Vec<Item>)>,
     written: Vec<(u64, u64)>,
+    /// What was decided and is still to be appended.
+    waiting: VecDeque<Append>,
 }
 
 impl Boundaries {
@@ -93,10 +95,11 @@ impl Simulation {
     pub(super) fn decide(&mut self) {
         let append = self.draft();
         self.decide_on(append.request, None, &[]);
-        if self.rng.bool() {
-            self.unsettled.push(append);
-        } else {
-            self.begin_with(None, append);
+        let waiting = &mut self.store.boundaries.waiting;
+        waiting.push_back(append);
+        if waiting.len() > self.rng.usize(2..8) {
+            let append = waiting.pop_front();
+            append.into_iter().for_each(|append| self.begin_with(None, append));
         }
     }
 
