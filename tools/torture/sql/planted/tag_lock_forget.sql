@@ -6,13 +6,15 @@ declare
     forgotten text;
 begin
     select pg_get_functiondef('foldlog.append_share'::regproc) into strict source;
-    forgotten := replace(source, 'if pg_try_advisory_xact_lock_shared', 'if true or pg_try_advisory_xact_lock_shared');
+    forgotten := replace(
+        source, 'if pg_try_advisory_xact_lock_shared', 'if true or pg_try_advisory_xact_lock_shared');
     if forgotten = source then
         raise exception 'the lock to forget is not there';
     end if;
     execute forgotten;
     select pg_get_functiondef('foldlog.append_guard'::regproc) into strict source;
-    forgotten := replace(source, 'from unnest(live) r(request)', 'from unnest(live) r(request) where false');
+    forgotten := replace(
+        source, 'from unnest(live) r(request)', 'from unnest(live) r(request) where false');
     if forgotten = source then
         raise exception 'the lock to forget is not there';
     end if;

@@ -137,7 +137,7 @@ fn item(book: &Book, rng: &mut Rng) -> Item {
     let mut kinds = KINDS.to_vec();
     match rng.u8(..) {
         0..50 => kinds.truncate(2),
-        50..100 => kinds = vec![KINDS[rng.usize(..KINDS.len())]],
+        50..100 => kinds = rng.choice(KINDS).into_iter().collect(),
         _ => kinds.clear(),
     }
     Item { kinds, tags }
