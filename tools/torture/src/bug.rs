@@ -25,10 +25,14 @@ pub enum Bug {
     RetryWithoutIdempotency,
     /// A writer acknowledges a transaction before it commits.
     AckBeforeCommit,
+    /// An append does not hold the lock of all events, so a query without tags is judged beside it.
+    TagLockForgotten,
+    /// A condition knows only the highest position that was seen.
+    CountOnlyCondition,
 }
 
 impl Bug {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::PlainCursor,
         Self::XminFilter,
         Self::OrderByXid,
@@ -40,6 +44,8 @@ impl Bug {
         Self::FoldOutside,
         Self::RetryWithoutIdempotency,
         Self::AckBeforeCommit,
+        Self::TagLockForgotten,
+        Self::CountOnlyCondition,
     ];
 
     #[must_use]
@@ -56,6 +62,8 @@ impl Bug {
             Self::FoldOutside => "fold-outside",
             Self::RetryWithoutIdempotency => "retry-without-idempotency",
             Self::AckBeforeCommit => "ack-before-commit",
+            Self::TagLockForgotten => "tag-lock-forgotten",
+            Self::CountOnlyCondition => "count-only-condition",
         }
     }
 
@@ -73,6 +81,7 @@ impl Bug {
             Self::FenceIgnored => "G10",
             Self::RetryWithoutIdempotency => "G3",
             Self::AckBeforeCommit => "G2",
+            Self::TagLockForgotten | Self::CountOnlyCondition => "G5",
         }
     }
 

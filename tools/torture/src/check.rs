@@ -9,6 +9,7 @@
 mod atomic;
 mod calls;
 mod case;
+mod conditions;
 mod conflicts;
 mod delivery;
 mod durable;
@@ -18,6 +19,7 @@ mod expected;
 mod facts;
 mod fence;
 mod fidelity;
+mod labels;
 mod loads;
 mod logs;
 mod marks;
@@ -49,7 +51,7 @@ pub struct Finding {
     pub excerpt: Vec<String>,
 }
 
-const RULES: [fn(&Case<'_>) -> Vec<Finding>; 17] = [
+const RULES: [fn(&Case<'_>) -> Vec<Finding>; 18] = [
     atomic::check,
     sums::check,
     durable::check,
@@ -57,6 +59,7 @@ const RULES: [fn(&Case<'_>) -> Vec<Finding>; 17] = [
     streams::check,
     conflicts::check,
     loads::check,
+    conditions::check,
     order::check,
     delivery::check,
     stalls::check,

@@ -13,13 +13,83 @@ pub struct AccountId(pub String);
 #[derive(Event, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[event(category = "account", id = AccountId)]
 pub enum AccountEvent {
-    Moved { mark: u64, cents: i64, note: String },
+    Moved {
+        mark: u64,
+        cents: i64,
+        note: String,
+    },
+    // What decisions rest on is tagged, and of one of three types.
+    Booked {
+        mark: u64,
+        cents: i64,
+        note: String,
+        #[tag]
+        seats: Vec<SeatId>,
+        #[tag]
+        hall: Option<HallId>,
+    },
+    Released {
+        mark: u64,
+        cents: i64,
+        note: String,
+        #[tag]
+        seats: Vec<SeatId>,
+        #[tag]
+        hall: Option<HallId>,
+    },
+    Closed {
+        mark: u64,
+        cents: i64,
+        note: String,
+        #[tag]
+        seats: Vec<SeatId>,
+        #[tag]
+        hall: Option<HallId>,
+    },
 }
+
+/// Hot ones and cold ones.
+#[derive(Key, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[key(tag = "seat")]
+pub struct SeatId(pub String);
+
+/// A few, so that they are the second of several tags.
+#[derive(Key, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[key(tag = "hall")]
+pub struct HallId(pub String);
 
 impl AccountEvent {
     #[must_use]
     pub fn moved(mark: u64, cents: i64) -> Self {
         Self::Moved { mark, cents, note: note(mark) }
+    }
+
+    /// An event of a kind that has tags, by its name.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such kind.
+    #[must_use]
+    pub fn tagged(kind: &str, mark: u64, cents: i64, tags: &[String]) -> Self {
+        let named = |name| tags.iter().filter_map(move |tag| tag.strip_prefix(name));
+        let seats = named("seat:").map(|id| SeatId(id.to_owned())).collect();
+        let hall = named("hall:").map(|id| HallId(id.to_owned())).next();
+        let note = note(mark);
+        match kind {
+            "Booked" => Self::Booked { mark, cents, note, seats, hall },
+            "Released" => Self::Released { mark, cents, note, seats, hall },
+            "Closed" => Self::Closed { mark, cents, note, seats, hall },
+            _ => panic!("no kind of event has tags and is named {kind}"),
+        }
+    }
+
+    /// What every event says: its mark, cents and note.
+    fn movement(&self) -> (u64, i64, &str) {
+        let (Self::Moved { mark, cents, note }
+        | Self::Booked { mark, cents, note, .. }
+        | Self::Released { mark, cents, note, .. }
+        | Self::Closed { mark, cents, note, .. }) = self;
+        (*mark, *cents, note)
     }
 }
 
@@ -59,12 +129,12 @@ pub struct Told {
 #[must_use]
 pub fn told(raw: &RawEvent) -> Option<Told> {
     let event: Recorded<AccountEvent> = raw.typed().ok()?;
-    let AccountEvent::Moved { mark, cents, note: stored } = &event.event;
+    let (mark, cents, stored) = event.event.movement();
     let again = event.event.encode().ok()?;
-    let intact = *stored == note(*mark)
+    let intact = stored == note(mark)
         && again.payload.get() == raw.payload.get()
         && again.kind == &*raw.kind;
-    Some(Told { mark: *mark, cents: *cents, intact })
+    Some(Told { mark, cents, intact })
 }
 
 /// By stream: each row is the fold of one account.
@@ -81,8 +151,7 @@ impl Fold for Balance {
     type Event = AccountEvent;
 
     fn apply(&mut self, event: &Recorded<AccountEvent>) -> Row {
-        let AccountEvent::Moved { cents, .. } = &event.event;
-        self.cents += cents;
+        self.cents += event.event.movement().1;
         self.events += 1;
         Row::Keep
     }
@@ -105,8 +174,7 @@ impl Fold for Bucket {
     type Event = AccountEvent;
 
     fn apply(&mut self, event: &Recorded<AccountEvent>) -> Row {
-        let AccountEvent::Moved { cents, .. } = &event.event;
-        self.cents += cents;
+        self.cents += event.event.movement().1;
         self.events += 1;
         Row::Keep
     }
@@ -114,8 +182,7 @@ impl Fold for Bucket {
 
 impl Keyed for Bucket {
     fn keys(event: &Recorded<AccountEvent>) -> Keys<String> {
-        let AccountEvent::Moved { mark, .. } = &event.event;
-        Keys::one(bucket(*mark))
+        Keys::one(bucket(event.event.movement().0))
     }
 }
 
@@ -162,8 +229,7 @@ impl Projection for Scribe {
 }
 
 fn mark(event: &AccountEvent) -> u64 {
-    let AccountEvent::Moved { mark, .. } = event;
-    *mark
+    event.movement().0
 }
 
 /// What the workers work on.

@@ -1,6 +1,6 @@
 //! A draft: one logical append, which may have to be made more than once.
 
-use foldlog_core::{ErrorKind, Expected};
+use foldlog_core::{Error, ErrorKind, Expected};
 use foldlog_eventstore::{AppendError, Appended, Request, StreamEvents};
 use uuid::Uuid;
 
@@ -65,7 +65,7 @@ impl Draft {
     }
 }
 
-fn expected(expect: Expect) -> Expected {
+pub(crate) fn expected(expect: Expect) -> Expected {
     match expect {
         Expect::Any => Expected::Any,
         Expect::Exists => Expected::Exists,
@@ -92,11 +92,16 @@ pub fn outcome(book: &Book, result: &Result<Appended, AppendError>) -> Outcome {
         Err(AppendError::Conflict { stream, actual, .. }) => {
             Outcome::Conflict { stream: book.stream(stream.as_str()), actual: *actual }
         }
-        Err(AppendError::Busy { .. }) => Outcome::Failed,
+        Err(AppendError::ConditionFailed { position }) => {
+            Outcome::Overtaken { position: position.get() }
+        }
+        Err(AppendError::Busy { .. } | AppendError::BoundaryBusy { .. }) => Outcome::Failed,
         Err(AppendError::Store(error)) => match error.kind() {
             // A cancelled statement, too: the cancel may come when the commit is through.
             ErrorKind::Unavailable => Outcome::Unknown,
-            ErrorKind::Retry | ErrorKind::Busy => Outcome::Failed,
+            // A condition from before a crash may be on positions that were taken back: foreign.
+            ErrorKind::Retry | ErrorKind::Busy | ErrorKind::Foreign => Outcome::Failed,
+            _ if is_at_another_level(error) => Outcome::Failed,
             kind => {
                 book.surprise(format!("an append failed: {error:?}"));
                 // The one other kind that vouches for nothing.
@@ -110,11 +115,15 @@ pub fn outcome(book: &Book, result: &Result<Appended, AppendError>) -> Outcome {
     }
 }
 
+/// What decisions rest on is neither read nor judged where a fault has set another isolation level.
+#[must_use]
+pub fn is_at_another_level(error: &Error) -> bool {
+    foldlog_pg::sqlstate(error) == Some("FL001")
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-
-    use foldlog_core::Error;
 
     use super::*;
     use crate::recorder::Recorder;

@@ -4,7 +4,11 @@
 //! [`History::streams`]. Each event carries a **mark**, unique in the run: its payload says it, so an
 //! event is recognised wherever it turns up. The repetitions of one append carry the same marks.
 
+mod decision;
+
 use std::collections::BTreeMap;
+
+pub use decision::{Decision, Given, Item, Tagged};
 
 /// A moment: nanoseconds since the run began.
 pub type Moment = u64;
@@ -23,6 +27,8 @@ pub struct History {
     pub stalls: Vec<Stall>,
     pub poisons: Vec<Poison>,
     pub faults: Vec<Fault>,
+    pub decisions: Vec<Decision>,
+    pub tagged: Vec<Tagged>,
 }
 
 /// One call of an append. An ambiguous one is repeated, with the same `request`.
@@ -66,6 +72,8 @@ pub enum Outcome {
     Done { repeated: bool, versions: Vec<u64>, positions: Vec<u64> },
     /// Refused: the stream was at another version. Certainly not done.
     Conflict { stream: u32, actual: u64 },
+    /// Refused: the event at this position stands against its condition. Certainly not done.
+    Overtaken { position: u64 },
     /// Certainly not done.
     Failed,
     /// Nobody knows: the answer was lost, or the caller went away.

@@ -17,11 +17,12 @@ use crate::bug::Bug;
 ///
 /// Those of the database.
 pub async fn plant(db: &Db, bug: Option<Bug>) -> Result<(), Error> {
-    if bug == Some(Bug::BoundByScan) {
-        sqlx::raw_sql(include_str!("../sql/planted/bound_scan.sql"))
-            .execute(db.pool())
-            .await
-            .map_err(|e| database("plant a bug", e))?;
-    }
+    let sql = match bug {
+        Some(Bug::BoundByScan) => include_str!("../sql/planted/bound_scan.sql"),
+        Some(Bug::TagLockForgotten) => include_str!("../sql/planted/tag_lock_forget.sql"),
+        Some(Bug::CountOnlyCondition) => include_str!("../sql/planted/condition_count.sql"),
+        _ => return Ok(()),
+    };
+    sqlx::raw_sql(sql).execute(db.pool()).await.map_err(|e| database("plant a bug", e))?;
     Ok(())
 }

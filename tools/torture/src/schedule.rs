@@ -115,6 +115,8 @@ fn calls(history: &History, truth: &Truth) -> BTreeMap<&'static str, usize> {
             "append-repeated",
             ended(|outcome| matches!(outcome, Outcome::Done { repeated: true, .. })),
         ),
+        ("append-overtaken", ended(|outcome| matches!(outcome, Outcome::Overtaken { .. }))),
+        ("decision", history.decisions.len()),
         ("transaction", history.transactions.len()),
         ("page", history.pages.len()),
         ("state", loads(|kind| kind == LoadKind::State)),

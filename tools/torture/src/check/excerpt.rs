@@ -190,6 +190,7 @@ fn told_outcome(history: &History, outcome: &Outcome) -> String {
         Outcome::Conflict { stream, actual } => {
             format!("conflict, {} at {actual}", name(history, *stream))
         }
+        Outcome::Overtaken { position } => format!("overtaken, by what stands at {position}"),
         Outcome::Failed => "failed".to_owned(),
         Outcome::Unknown => "unknown".to_owned(),
     }

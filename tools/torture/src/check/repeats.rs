@@ -7,7 +7,7 @@ use super::Finding;
 use super::calls::{Call, Effect, Origin};
 use super::case::Case;
 use super::rule::Rule;
-use crate::history::Outcome;
+use crate::history::{Outcome, Stored};
 
 struct Rules {
     again: Rule,
@@ -59,24 +59,33 @@ fn check_answers(case: &Case<'_>, origin: &Origin<'_>, rules: &mut Rules) {
     }
 }
 
-/// A conflict after the acknowledgement, or one with the request's own events.
+/// A refusal after the acknowledgement, or one for the request's own events.
 fn is_refused_wrongly(case: &Case<'_>, origin: &Origin<'_>, call: &Call<'_>) -> bool {
-    let Outcome::Conflict { stream, actual } = call.append.outcome else { return false };
+    let with_itself = |stored: &Stored| match call.append.outcome {
+        Outcome::Conflict { stream, actual } => {
+            stored.stream == stream && stored.version > 0 && stored.version <= actual
+        }
+        Outcome::Overtaken { position } => stored.position == position,
+        _ => false,
+    };
+    if !matches!(call.append.outcome, Outcome::Conflict { .. } | Outcome::Overtaken { .. }) {
+        return false;
+    }
     if call.append.transaction.is_some() {
         // It may see no more than when its transaction began.
         return call.transaction.is_some_and(|transaction| transaction.begun > origin.known);
     }
-    let own = call.append.parts.iter().filter(|part| part.stream == stream);
-    let own = own.flat_map(|part| &part.marks).filter_map(|mark| case.facts.of_mark(*mark));
-    let with_itself = |version| version > 0 && version <= actual;
-    call.append.begun > origin.known
-        || own.into_iter().any(|f| f.stored.stream == stream && with_itself(f.stored.version))
+    let own = call.append.parts.iter().flat_map(|part| &part.marks);
+    let mut own = own.filter_map(|mark| case.facts.of_mark(*mark));
+    call.append.begun > origin.known || own.any(|fact| with_itself(fact.stored))
 }
 
 /// Only refused or failed: certainly not done.
 fn check_refused(case: &Case<'_>, origin: &Origin<'_>, failed: &mut Rule) {
-    let refused =
-        |call: &Call<'_>| matches!(call.append.outcome, Outcome::Conflict { .. } | Outcome::Failed);
+    let refused = |call: &Call<'_>| {
+        let outcome = &call.append.outcome;
+        matches!(outcome, Outcome::Conflict { .. } | Outcome::Overtaken { .. } | Outcome::Failed)
+    };
     let undone = |call: &Call<'_>| !matches!(call.append.outcome, Outcome::Done { .. });
     if origin.is_possible() || !origin.calls.iter().any(refused) || !origin.calls.iter().all(undone)
     {

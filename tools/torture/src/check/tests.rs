@@ -2,6 +2,7 @@
 //! against random histories, as they are and damaged.
 
 mod atomic;
+mod conditions;
 mod damage;
 mod delivery;
 mod durable;

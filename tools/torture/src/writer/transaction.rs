@@ -3,36 +3,46 @@
 
 use std::time::Duration;
 
-use foldlog_core::Error;
-use foldlog_eventstore::AppendError;
+use foldlog_core::{Error, Position};
+use foldlog_eventstore::{AppendError, Request};
 use foldlog_pg::database;
 use sqlx::{Acquire as _, PgConnection};
 use tokio::time::{sleep, timeout};
 
-use super::{PATIENCE, Writer};
+use super::{PATIENCE, Writer, booking};
+use crate::book::Book;
 use crate::bug::Bug;
 use crate::draft::{Draft, outcome};
 use crate::history::{Append, Commit, Expect, Outcome, Transaction};
 
 /// What became of it, as far as it came.
-struct Progress {
-    id: u64,
+pub(super) struct Progress {
+    pub(super) id: u64,
     appends: Vec<Append>,
+    /// At read committed: it may decide over streams.
+    may_decide: bool,
     committing: bool,
-    commit: Commit,
+    pub(super) commit: Commit,
     acknowledged: Option<u64>,
+}
+
+impl Progress {
+    pub(super) fn new(book: &Book) -> Self {
+        Self {
+            id: book.number(),
+            appends: Vec::new(),
+            may_decide: false,
+            committing: false,
+            commit: Commit::RolledBack,
+            acknowledged: None,
+        }
+    }
 }
 
 impl Writer {
     pub(super) async fn users_transaction(&mut self) {
         let begun = self.book.recorder.now();
-        let mut progress = Progress {
-            id: self.book.number(),
-            appends: Vec::new(),
-            committing: false,
-            commit: Commit::RolledBack,
-            acknowledged: None,
-        };
+        let mut progress = Progress::new(&self.book);
         let result = timeout(PATIENCE, self.transact(&mut progress)).await;
         if !matches!(result, Ok(Ok(()))) && progress.committing {
             progress.commit = Commit::Unknown;
@@ -40,6 +50,11 @@ impl Writer {
         if progress.acknowledged.is_some() && self.bug == Some(Bug::AckBeforeCommit) {
             progress.commit = Commit::Done;
         }
+        self.close(progress, begun);
+    }
+
+    /// Records a transaction that has ended, and what was appended in it.
+    pub(super) fn close(&mut self, progress: Progress, begun: u64) {
         let ended = progress.acknowledged.unwrap_or_else(|| self.book.recorder.now());
         let (id, commit) = (progress.id, progress.commit);
         self.book.transaction(Transaction { id, begun, ended, commit });
@@ -70,6 +85,11 @@ impl Writer {
             20..30 => {
                 let level = include_str!("../../sql/isolation_serializable.sql");
                 sqlx::query(level).execute(&mut *tx).await.map_err(failed)?;
+            }
+            30..128 => {
+                let level = include_str!("../../sql/isolation_committed.sql");
+                sqlx::query(level).execute(&mut *tx).await.map_err(failed)?;
+                progress.may_decide = true;
             }
             _ => {}
         }
@@ -122,12 +142,35 @@ impl Writer {
         conn: &mut PgConnection,
         progress: &mut Progress,
     ) -> Result<(), Error> {
-        let draft = self.draft_in(progress);
+        if !progress.may_decide || self.rng.bool() {
+            let draft = self.draft_in(progress);
+            return self.request_in(conn, progress, &draft, &draft.request()).await;
+        }
+        if self.rng.bool() {
+            let booking = self.booking(&[]);
+            return self.request_in(conn, progress, &booking.draft, &booking.request()).await;
+        }
+        let items = booking::items(&self.book, &mut self.rng);
+        let start = (Position::START, Vec::new());
+        let reading = self.reading(Some(&mut *conn), &items, start).await?;
+        let booking = self.booking(&items);
+        let request = reading.on(self, &booking, Some(progress.id));
+        self.request_in(conn, progress, &booking.draft, &request).await
+    }
+
+    /// One append in the transaction.
+    pub(super) async fn request_in(
+        &mut self,
+        conn: &mut PgConnection,
+        progress: &mut Progress,
+        draft: &Draft,
+        request: &Request,
+    ) -> Result<(), Error> {
         let (begun, seen) = (self.book.recorder.now(), self.seen);
         // Kept before the answer: should this be dropped meanwhile, the transaction says the rest.
         let record = draft.record(&self.book, begun, seen, Outcome::Failed);
         progress.appends.push(Append { transaction: Some(progress.id), ..record });
-        let result = self.store.append_in(conn, &draft.request()).await;
+        let result = self.store.append_in(conn, request).await;
         let outcome = match outcome(&self.book, &result) {
             // It is part of a transaction that no one will commit.
             Outcome::Unknown => Outcome::Failed,
@@ -139,7 +182,9 @@ impl Writer {
             append.ended = ended;
         }
         match result {
-            Ok(_) | Err(AppendError::Conflict { .. }) => Ok(()),
+            Ok(_) | Err(AppendError::Conflict { .. } | AppendError::ConditionFailed { .. }) => {
+                Ok(())
+            }
             Err(AppendError::Store(error)) => Err(error),
             Err(busy) => Err(Error::new(foldlog_core::ErrorKind::Busy, busy.to_string())),
         }
@@ -169,7 +214,7 @@ impl Writer {
             .map_err(|e| database("write a row of the user's own", e))
     }
 
-    async fn dawdle(&mut self) {
+    pub(super) async fn dawdle(&mut self) {
         let longest = if self.rng.u8(..) < 16 { 600 } else { 30 };
         sleep(Duration::from_millis(self.rng.u64(0..longest))).await;
     }

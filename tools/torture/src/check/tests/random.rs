@@ -2,6 +2,7 @@
 
 use super::simulation;
 use crate::check::check;
+use crate::history::Outcome;
 
 #[test]
 fn what_a_correct_store_does_is_never_a_finding() {
@@ -21,6 +22,15 @@ fn a_random_history_has_something_of_everything() {
     assert!(history.pages.iter().any(|page| page.life > 1));
     assert!(history.sums.len() > 10 && history.loads.len() > 50 && history.shots.len() > 10);
     assert!(!history.stalls.is_empty() && !history.poisons.is_empty());
+    let ended = |request, which: fn(&Outcome) -> bool| {
+        history.appends.iter().any(|a| a.request == request && which(&a.outcome))
+    };
+    let decided = |which: fn(&Outcome) -> bool| {
+        history.decisions.iter().filter(|decision| ended(decision.request, which)).count()
+    };
+    let done = decided(|outcome| matches!(outcome, Outcome::Done { .. }));
+    let overtaken = decided(|outcome| matches!(outcome, Outcome::Overtaken { .. }));
+    assert!(done > 10 && overtaken > 4, "{done} decisions done, {overtaken} overtaken");
     assert!(!history.faults.is_empty() && !truth.effects.is_empty());
     assert!(truth.rows.len() == 2 && truth.audit.len() > 50);
 }

@@ -3,6 +3,7 @@
 //! Every step has its effect at one moment, and the call that is recorded spans that moment. So the
 //! calls overlap as they please, and the order of the effects is a correct one.
 
+mod decisions;
 mod store;
 mod watchers;
 mod workers;
@@ -70,7 +71,8 @@ impl Simulation {
         self.now += STEP;
         match self.rng.u32(0..1_000) {
             0..350 => self.begin(),
-            350..640 => self.close(),
+            350..600 => self.close(),
+            600..640 => self.decide(),
             640..700 => self.append_more(),
             700..750 => self.repeat(),
             750..800 => self.read(),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Receipts;
+use super::decisions::Boundaries;
 use crate::history::{Append, Expect, Moment, Outcome, Stored};
 
 pub(super) struct Store {
@@ -15,6 +16,7 @@ pub(super) struct Store {
     locks: HashMap<u32, u64>,
     pub(super) receipts: Receipts,
     pub(super) cents: HashMap<u64, i64>,
+    pub(super) boundaries: Boundaries,
 }
 
 /// A transaction of the database that has not ended.
@@ -39,6 +41,7 @@ impl Store {
             locks: HashMap::new(),
             receipts: HashMap::new(),
             cents: HashMap::new(),
+            boundaries: Boundaries::default(),
         }
     }
 
@@ -96,6 +99,10 @@ impl Store {
                 return Outcome::Conflict { stream: part.stream, actual };
             }
         }
+        let visible = self.visible.values().chain(&open.pending);
+        if let Some(refused) = self.boundaries.guard(open.number, append, visible) {
+            return refused;
+        }
         let (mut versions, mut positions) = (Vec::new(), Vec::new());
         for part in &append.parts {
             let mut version = self.version_in(open, part.stream);
@@ -139,5 +146,6 @@ impl Store {
 
     pub(super) fn release(&mut self, open: &Open) {
         self.locks.retain(|_, by| *by != open.number);
+        self.boundaries.release(open.number);
     }
 }

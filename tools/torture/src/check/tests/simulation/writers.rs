@@ -26,7 +26,7 @@ impl Simulation {
         self.begin_with(transaction, append);
     }
 
-    fn begin_with(&mut self, transaction: Option<u64>, append: Append) {
+    pub(super) fn begin_with(&mut self, transaction: Option<u64>, append: Append) {
         let (number, begun) = (self.number(), self.before());
         let bound = self.store.last;
         let (appends, pending) = (Vec::new(), Vec::new());
@@ -40,6 +40,9 @@ impl Simulation {
         let Some(place) = self.open.iter().position(users) else { return };
         let mut open = self.open.remove(place);
         let append = self.draft();
+        if self.rng.u8(..) < 100 {
+            self.decide_on(append.request, open.transaction, &open.pending);
+        }
         self.append_in(&mut open, append);
         self.open.push(open);
     }
@@ -134,7 +137,13 @@ impl Simulation {
         }
     }
 
-    fn draft(&mut self) -> Append {
+    pub(super) fn draft(&mut self) -> Append {
+        let append = self.untagged();
+        self.tag(&append);
+        append
+    }
+
+    fn untagged(&mut self) -> Append {
         let request = self.number();
         let mut parts = Vec::new();
         if self.rng.u8(..) < 80 {
