@@ -3,20 +3,36 @@
 
 use std::collections::BTreeSet;
 
-use foldlog_core::{ErrorKind, Expected, Filter, Position, Source};
+use foldlog_core::{ErrorKind, Expected, Filter, Position, Query, Source, Tenant};
+use foldlog_eventstore::AppendError;
+use foldlog_pg::settled;
 use foldlog_testkit::Cluster;
 use sqlx::Row;
 
-use crate::support::{Bench, follow, label, noted_many, number, request, run};
+use crate::support::{Bench, Note, follow, label, noted_many, number, request, run};
 
 /// A crash after which positions are given again that a reader had seen as settled and empty: how
 /// far it had come is answered with it.
 async fn set_back() -> (Bench<Cluster>, Box<dyn foldlog_core::Reader>, Position) {
+    let (bench, reader) = set_back_behind(async |bench| {
+        let mut reader = bench.store.reader().await.unwrap();
+        let mut cursor = Position::START;
+        assert_eq!(follow(&mut *reader, &mut cursor).await.len(), 1);
+        reader
+    })
+    .await;
+    (bench, reader, Position::new(41))
+}
+
+/// The same, with what was read just before the crash.
+async fn set_back_behind<T>(read: impl AsyncFn(&Bench<Cluster>) -> T) -> (Bench<Cluster>, T) {
     // Any other process of the server may flush the log in between; then it is tried again.
     for _ in 0..10 {
-        let mut bench = Bench::alone(&[]).await;
+        let mut bench = Bench::alone(&[("wal_writer_delay", "10s")]).await;
         bench.append("note-a", Expected::Any, 1).await;
         let mut session = bench.session().await;
+        // What the first reads of a session tidy up is logged, and would be flushed.
+        drop((read(&bench).await, read(&bench).await));
         // Behind it the next draw is logged, wherever the sequence stands; and what an append does
         // up to its rows is so little that its rollback does not wake the writer of the log.
         run(&mut session, "checkpoint").await;
@@ -28,13 +44,10 @@ async fn set_back() -> (Bench<Cluster>, Box<dyn foldlog_core::Reader>, Position)
             rollback",
         )
         .await;
-        let mut reader = bench.store.reader().await.unwrap();
-        let mut cursor = Position::START;
-        assert_eq!(follow(&mut *reader, &mut cursor).await.len(), 1);
-        assert_eq!(cursor, Position::new(41), "seen as settled, and empty");
+        let seen = read(&bench).await;
         bench.crash().await;
         if number(&mut bench.session().await, "select foldlog.log_last(0)").await < 41 {
-            return (bench, reader, cursor);
+            return (bench, seen);
         }
     }
     panic!("the sequence was flushed each time");
@@ -113,4 +126,31 @@ async fn an_event_type_is_flushed_before_anybody_knows_its_id() {
 async fn names(session: &mut sqlx::PgConnection, sql: &'static str) -> BTreeSet<(String, i32)> {
     let rows = sqlx::raw_sql(sql).fetch_all(session).await.unwrap();
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+#[tokio::test]
+async fn a_condition_from_before_a_crash_does_not_pass_by_what_was_given_its_positions_again() {
+    let query = Query::of::<Note>();
+    let (bench, (settled, condition)) = set_back_behind(async |bench| {
+        let settled = settled::settled(&mut bench.session().await, 0, Position::START).await;
+        let (tenant, all) = (Tenant::default(), Position::START);
+        let condition = bench.store.read_matching(&tenant, &query, all, |_, _| Ok(())).await;
+        (settled.unwrap(), condition.unwrap())
+    })
+    .await;
+    assert_eq!(settled, Position::new(41));
+    let early = bench.append("note-b", Expected::Any, 1).await;
+    // Then the log passes what the condition names, by draws of which nothing comes.
+    run(
+        &mut bench.session().await,
+        "begin;
+        select foldlog.bound_1(0);
+        select nextval('foldlog.event_position') from generate_series(1, 60);
+        commit",
+    )
+    .await;
+    let decision = request([noted_many("note-c", Expected::Any, 1, 1)]);
+    let result = bench.store.append(&decision.condition(condition).unwrap()).await;
+    let Err(AppendError::ConditionFailed { position }) = result else { panic!("{result:?}") };
+    assert_eq!(position, early.token.position());
 }

@@ -15,8 +15,8 @@ const GOLDEN: [(&str, &str, &str); 37] = [
     (
         "all_read",
         "int8 int4 int8 int4 int4 _text _text",
-        "position:int8 version:int8 tenant:text stream:text event_id:uuid type_id:int4 \
-         payload:json metadata:json recorded_us:int8",
+        "position:int8 version:int8 event_id:uuid type_id:int4 payload:json metadata:json \
+         recorded_at:timestamptz stream_id:int8",
     ),
     (
         "append",
@@ -52,9 +52,11 @@ const GOLDEN: [(&str, &str, &str); 37] = [
     (
         "query_read",
         "text int8 int4 int8 _text _text",
-        "position:int8 version:int8 tenant:text stream:text event_id:uuid type_id:int4 \
-         payload:json metadata:json recorded_us:int8 matched:_int4",
+        "position:int8 version:int8 event_id:uuid type_id:int4 payload:json metadata:json \
+         recorded_at:timestamptz stream:text matched:_int4",
     ),
+    ("stream_names", "_int8", "id:int8 tenant:text name:text"),
+    ("server_life", "", "pg_postmaster_start_time:timestamptz oid:oid"),
     ("tag_holder", "text _text", "pid:int4"),
     (
         "import_open",
@@ -79,14 +81,14 @@ const GOLDEN: [(&str, &str, &str); 37] = [
     (
         "stream_read",
         "text text int8 int8 int4 int8 bool",
-        "position:int8 version:int8 tenant:text stream:text event_id:uuid type_id:int4 \
-         payload:json metadata:json recorded_us:int8",
+        "position:int8 version:int8 event_id:uuid type_id:int4 payload:json metadata:json \
+         recorded_at:timestamptz",
     ),
     (
         "stream_read_back",
         "text text int8 int4 int8",
-        "position:int8 version:int8 tenant:text stream:text event_id:uuid type_id:int4 \
-         payload:json metadata:json recorded_us:int8",
+        "position:int8 version:int8 event_id:uuid type_id:int4 payload:json metadata:json \
+         recorded_at:timestamptz",
     ),
     (
         "stream_info",
@@ -106,14 +108,14 @@ const GOLDEN: [(&str, &str, &str); 37] = [
     (
         "stream_load",
         "text text int8 bytea int4 int8",
-        "position:int8 version:int8 tenant:text stream:text event_id:uuid type_id:int4 \
-         payload:json metadata:json recorded_us:int8 is_snapshot:bool",
+        "position:int8 version:int8 event_id:uuid type_id:int4 payload:json metadata:json \
+         recorded_at:timestamptz is_snapshot:bool",
     ),
     (
         "streams_load",
         "_text _text _int8 _bytea int4 int8",
         "stream:int4 end_version:int8 end_position:int8 position:int8 version:int8 event_id:uuid \
-         type_id:int4 payload:json metadata:json recorded_us:int8 marks:json is_snapshot:bool",
+         type_id:int4 payload:json metadata:json recorded_at:timestamptz marks:json is_snapshot:bool",
     ),
     ("stream_holder", "text text", "pid:int4"),
     ("stream_touch", "text _text", ""),
@@ -121,7 +123,7 @@ const GOLDEN: [(&str, &str, &str); 37] = [
         "streams_read",
         "_text _text _int8 int4 int8",
         "stream:int4 end_version:int8 end_position:int8 position:int8 version:int8 event_id:uuid \
-         type_id:int4 payload:json metadata:json recorded_us:int8 marks:json",
+         type_id:int4 payload:json metadata:json recorded_at:timestamptz marks:json",
     ),
     (
         "retention_begin",

@@ -361,9 +361,11 @@ end $$;
 -- that reaches that far ends with the rest, which is beyond it and was committed when it was read. Who
 -- appends on condition that nothing else matches names the settled position, and the rest as seen.
 --
--- The last row holds no event. Its position is how far the pages have come: the settled position, unless
--- its version is 1 (the page ended at a limit) or 2 (there are too many beyond: ask again a little
--- later). matched says which items each event matches, counted from 0.
+-- The last row holds no event. Its position is how far the pages have come: the last event that is settled,
+-- of whatever stream, unless its version is 1 (the page ended at a limit) or 2 (there are too many beyond:
+-- ask again a little later). Not the settled position itself: where nothing stands, a server that crashes
+-- gives positions again, and the condition would pass by what is there then. matched says which items
+-- each event matches, counted from 0.
 create function foldlog.read_query_1(
     in_tenant text, after_position bigint, events_max integer, bytes_max bigint,
     item_types text[], item_tags text[]
@@ -421,10 +423,22 @@ begin
         where q.position = any (rest)
         order by q.position;
     end if;
-    return query select settled, case when cardinality(rest) > seen_max then 2 else 0 end::bigint,
+    return query select foldlog.last_event(settled, after_position),
+        case when cardinality(rest) > seen_max then 2 else 0 end::bigint,
         null::text, null::text, null::uuid, null::integer, null::json, null::json,
         null::timestamptz, null::integer[];
 end $$;
+
+-- The last event up to a settled position, and no less than what was dropped or was read before.
+create function foldlog.last_event(settled bigint, after_position bigint) returns bigint
+language sql stable
+begin atomic
+    select greatest(
+        (select e.position from foldlog.event e where e.position <= settled
+            order by e.position desc limit 1),
+        (select l.kept_from - 1 from foldlog.log l where l.number = 0),
+        after_position);
+end;
 
 -- The positions of the events that match any item, in order, and which items each of them matches. As
 -- above, each item's are found by walking an index.
