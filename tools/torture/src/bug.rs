@@ -25,10 +25,14 @@ pub enum Bug {
     RetryWithoutIdempotency,
     /// A writer acknowledges a transaction before it commits.
     AckBeforeCommit,
+    /// A call of appends waits for a stream that a stranger holds, and all its requests with it.
+    BatchWaitsForStranger,
+    /// A writer notes what it has appended in a transaction after that of the events.
+    ReceiptOutsideTransaction,
 }
 
 impl Bug {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::PlainCursor,
         Self::XminFilter,
         Self::OrderByXid,
@@ -40,6 +44,8 @@ impl Bug {
         Self::FoldOutside,
         Self::RetryWithoutIdempotency,
         Self::AckBeforeCommit,
+        Self::BatchWaitsForStranger,
+        Self::ReceiptOutsideTransaction,
     ];
 
     #[must_use]
@@ -56,6 +62,8 @@ impl Bug {
             Self::FoldOutside => "fold-outside",
             Self::RetryWithoutIdempotency => "retry-without-idempotency",
             Self::AckBeforeCommit => "ack-before-commit",
+            Self::BatchWaitsForStranger => "batch-waits-for-stranger",
+            Self::ReceiptOutsideTransaction => "receipt-outside-transaction",
         }
     }
 
@@ -71,7 +79,8 @@ impl Bug {
             | Self::RepeatableRead => "G7",
             Self::CheckpointOutside | Self::FoldOutside => "G9",
             Self::FenceIgnored => "G10",
-            Self::RetryWithoutIdempotency => "G3",
+            Self::RetryWithoutIdempotency | Self::ReceiptOutsideTransaction => "G3",
+            Self::BatchWaitsForStranger => "G8",
             Self::AckBeforeCommit => "G2",
         }
     }

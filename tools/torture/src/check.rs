@@ -9,7 +9,10 @@
 mod atomic;
 mod calls;
 mod case;
+mod closed;
 mod conflicts;
+mod cuts;
+mod deeds;
 mod delivery;
 mod durable;
 mod effects;
@@ -28,9 +31,12 @@ mod repeats;
 mod rule;
 mod shots;
 mod stalls;
+mod standing;
 mod streams;
 mod sums;
+mod tampers;
 mod views;
+mod waits;
 
 #[cfg(test)]
 mod tests;
@@ -49,7 +55,7 @@ pub struct Finding {
     pub excerpt: Vec<String>,
 }
 
-const RULES: [fn(&Case<'_>) -> Vec<Finding>; 17] = [
+const RULES: [fn(&Case<'_>) -> Vec<Finding>; 22] = [
     atomic::check,
     sums::check,
     durable::check,
@@ -67,6 +73,11 @@ const RULES: [fn(&Case<'_>) -> Vec<Finding>; 17] = [
     fidelity::check,
     poisons::check,
     remains::check,
+    closed::check,
+    cuts::check,
+    standing::check,
+    waits::check,
+    tampers::check,
 ];
 
 /// All findings.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::book::Book;
 use crate::domain::{AccountEvent, AccountId};
 use crate::history::{Append, Expect, Moment, Outcome, Part};
+use crate::marker::marked_by;
 
 pub struct Draft {
     pub number: u64,
@@ -97,6 +98,9 @@ pub fn outcome(book: &Book, result: &Result<Appended, AppendError>) -> Outcome {
             // A cancelled statement, too: the cancel may come when the commit is through.
             ErrorKind::Unavailable => Outcome::Unknown,
             ErrorKind::Retry | ErrorKind::Busy => Outcome::Failed,
+            kind @ (ErrorKind::Archived | ErrorKind::Tombstoned) => {
+                Outcome::Closed { by: marked_by(error), forever: kind == ErrorKind::Tombstoned }
+            }
             kind => {
                 book.surprise(format!("an append failed: {error:?}"));
                 // The one other kind that vouches for nothing.

@@ -4,7 +4,15 @@
 //! [`History::streams`]. Each event carries a **mark**, unique in the run: its payload says it, so an
 //! event is recognised wherever it turns up. The repetitions of one append carry the same marks.
 
+mod hold;
+mod marking;
+mod tamper;
+
 use std::collections::BTreeMap;
+
+pub use hold::{Hold, Neighbour};
+pub use marking::{Act, Answer, Found, Marking, Standing, StoredMark, StreamRead};
+pub use tamper::Tamper;
 
 /// A moment: nanoseconds since the run began.
 pub type Moment = u64;
@@ -23,6 +31,10 @@ pub struct History {
     pub stalls: Vec<Stall>,
     pub poisons: Vec<Poison>,
     pub faults: Vec<Fault>,
+    pub markings: Vec<Marking>,
+    pub reads: Vec<StreamRead>,
+    pub holds: Vec<Hold>,
+    pub tampers: Vec<Tamper>,
 }
 
 /// One call of an append. An ambiguous one is repeated, with the same `request`.
@@ -66,6 +78,8 @@ pub enum Outcome {
     Done { repeated: bool, versions: Vec<u64>, positions: Vec<u64> },
     /// Refused: the stream was at another version. Certainly not done.
     Conflict { stream: u32, actual: u64 },
+    /// Refused: a stream was archived or tombstoned, by the mark of this number. Certainly not done.
+    Closed { by: u64, forever: bool },
     /// Certainly not done.
     Failed,
     /// Nobody knows: the answer was lost, or the caller went away.
@@ -218,6 +232,10 @@ pub struct Truth {
     pub wedged: Vec<String>,
     /// Errors and ends that no fault explains, in words.
     pub surprises: Vec<String>,
+    /// The marks of all streams, by stream and order.
+    pub marks: Vec<StoredMark>,
+    /// How the rows of the streams stand that are not as they began.
+    pub standings: Vec<Standing>,
 }
 
 /// An event as it is stored.

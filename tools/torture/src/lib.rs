@@ -16,7 +16,9 @@ pub mod draft;
 pub mod fault;
 pub mod field;
 pub mod history;
+pub mod hold;
 pub mod look;
+pub mod marker;
 pub mod plan;
 #[cfg(feature = "planted")]
 pub mod planted;

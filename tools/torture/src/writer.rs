@@ -120,10 +120,11 @@ impl Writer {
         let mut request = request.clone();
         loop {
             let (begun, seen) = (self.book.recorder.now(), self.seen);
-            let result = timeout(PATIENCE, self.attempt(&request)).await;
-            let outcome = result.map_or(Outcome::Unknown, |result| outcome(&self.book, &result));
+            let outcome = self.try_once(draft, &request).await;
             let unknown = outcome == Outcome::Unknown;
-            if matches!(outcome, Outcome::Done { .. }) && self.rng.u8(..) < 8 {
+            // Receipts of its own are for its own repetitions alone.
+            let keeps = self.bug != Some(Bug::ReceiptOutsideTransaction);
+            if matches!(outcome, Outcome::Done { .. }) && keeps && self.rng.u8(..) < 8 {
                 let kept = Draft { number: draft.number, id: draft.id, parts: again(draft) };
                 self.book.keep(kept, request.clone());
             }
@@ -136,6 +137,16 @@ impl Writer {
             }
             sleep(Duration::from_millis(self.rng.u64(1..200))).await;
         }
+    }
+
+    async fn try_once(&mut self, draft: &Draft, request: &Request) -> Outcome {
+        #[cfg(feature = "planted")]
+        if self.bug == Some(Bug::ReceiptOutsideTransaction) {
+            return crate::planted::writer::append(&self.store, &self.book, draft).await;
+        }
+        let _ = draft;
+        let result = timeout(PATIENCE, self.attempt(request)).await;
+        result.map_or(Outcome::Unknown, |result| outcome(&self.book, &result))
     }
 
     async fn attempt(&self, request: &Request) -> Result<Appended, AppendError> {

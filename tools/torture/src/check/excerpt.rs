@@ -190,6 +190,10 @@ fn told_outcome(history: &History, outcome: &Outcome) -> String {
         Outcome::Conflict { stream, actual } => {
             format!("conflict, {} at {actual}", name(history, *stream))
         }
+        Outcome::Closed { by, forever } => {
+            let how = if *forever { "tombstoned" } else { "archived" };
+            format!("refused, {how} by mark {by}")
+        }
         Outcome::Failed => "failed".to_owned(),
         Outcome::Unknown => "unknown".to_owned(),
     }

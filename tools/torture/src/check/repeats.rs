@@ -59,8 +59,13 @@ fn check_answers(case: &Case<'_>, origin: &Origin<'_>, rules: &mut Rules) {
     }
 }
 
-/// A conflict after the acknowledgement, or one with the request's own events.
+/// A refusal after the acknowledgement, or a conflict with the request's own events.
 fn is_refused_wrongly(case: &Case<'_>, origin: &Origin<'_>, call: &Call<'_>) -> bool {
+    // What was done once is answered so, whatever has become of its streams.
+    if matches!(call.append.outcome, Outcome::Closed { .. }) {
+        let begun = call.transaction.map_or(call.append.begun, |transaction| transaction.begun);
+        return begun > origin.known;
+    }
     let Outcome::Conflict { stream, actual } = call.append.outcome else { return false };
     if call.append.transaction.is_some() {
         // It may see no more than when its transaction began.
@@ -75,8 +80,12 @@ fn is_refused_wrongly(case: &Case<'_>, origin: &Origin<'_>, call: &Call<'_>) -> 
 
 /// Only refused or failed: certainly not done.
 fn check_refused(case: &Case<'_>, origin: &Origin<'_>, failed: &mut Rule) {
-    let refused =
-        |call: &Call<'_>| matches!(call.append.outcome, Outcome::Conflict { .. } | Outcome::Failed);
+    let refused = |call: &Call<'_>| {
+        matches!(
+            call.append.outcome,
+            Outcome::Conflict { .. } | Outcome::Closed { .. } | Outcome::Failed
+        )
+    };
     let undone = |call: &Call<'_>| !matches!(call.append.outcome, Outcome::Done { .. });
     if origin.is_possible() || !origin.calls.iter().any(refused) || !origin.calls.iter().all(undone)
     {
