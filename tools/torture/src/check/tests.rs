@@ -2,6 +2,8 @@
 //! against random histories, as they are and damaged.
 
 mod atomic;
+mod closed;
+mod cuts;
 mod damage;
 mod delivery;
 mod durable;
@@ -9,13 +11,16 @@ mod effects;
 mod excerpts;
 mod fence;
 mod loads;
+mod marked;
 mod order;
 mod random;
 mod remains;
 mod repeats;
 mod simulation;
 mod stalls;
+mod standing;
 mod story;
 mod streams;
 mod sums;
 mod views;
+mod waits;
