@@ -1,6 +1,7 @@
 //! Random histories with one thing changed: each is found, under the right guarantee, in nearly every
 //! history. Where it is not, the change is one that could have been.
 
+mod marked;
 mod projected;
 mod seen;
 mod written;
