@@ -21,6 +21,7 @@ mod expected;
 mod facts;
 mod fence;
 mod fidelity;
+mod folds;
 mod loads;
 mod logs;
 mod marks;
@@ -55,7 +56,7 @@ pub struct Finding {
     pub excerpt: Vec<String>,
 }
 
-const RULES: [fn(&Case<'_>) -> Vec<Finding>; 22] = [
+const RULES: [fn(&Case<'_>) -> Vec<Finding>; 23] = [
     atomic::check,
     sums::check,
     durable::check,
@@ -75,6 +76,7 @@ const RULES: [fn(&Case<'_>) -> Vec<Finding>; 22] = [
     remains::check,
     closed::check,
     cuts::check,
+    folds::check,
     standing::check,
     waits::check,
     tampers::check,

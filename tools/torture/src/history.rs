@@ -6,12 +6,14 @@
 
 mod hold;
 mod marking;
+mod state;
 mod tamper;
 
 use std::collections::BTreeMap;
 
 pub use hold::{Hold, Neighbour};
 pub use marking::{Act, Answer, Found, Marking, Standing, StoredMark, StreamRead};
+pub use state::{Folded, StateRead};
 pub use tamper::Tamper;
 
 /// A moment: nanoseconds since the run began.
@@ -33,6 +35,7 @@ pub struct History {
     pub faults: Vec<Fault>,
     pub markings: Vec<Marking>,
     pub reads: Vec<StreamRead>,
+    pub states: Vec<StateRead>,
     pub holds: Vec<Hold>,
     pub tampers: Vec<Tamper>,
 }

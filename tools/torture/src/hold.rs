@@ -53,7 +53,7 @@ impl Holder {
                     }
                     ends.cancel();
                 };
-                let _ended = join(grouped, holding).await;
+                let _ended = Box::pin(join(grouped, holding)).await;
                 store.db().clone().close().await;
             }
             let _stopped = stop.run_until_cancelled(sleep(REST)).await;

@@ -10,6 +10,7 @@ pub mod bouncer;
 pub mod bug;
 pub mod check;
 pub mod collect;
+pub mod commander;
 pub mod crew;
 pub mod domain;
 pub mod draft;

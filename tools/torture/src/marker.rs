@@ -27,9 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(6);
 /// For so long an ambiguous mark is repeated.
 const INSISTENCE: Duration = Duration::from_secs(40);
 /// How many streams of their own the markers share at a time.
-const OWN: u32 = 4;
+const OWN: u32 = 3;
 /// After so many acknowledged positions there are new ones: tombstones use them up.
-const AGE: u64 = 400;
+const AGE: u64 = 200;
 
 pub struct Marker {
     pub store: EventStore,
@@ -45,11 +45,11 @@ impl Marker {
     pub async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             match self.rng.u32(0..100) {
-                0..12 => self.close_for_a_while().await,
-                12..24 => self.truncate_shared().await,
-                24..50 => self.append().await,
-                50..68 => self.mark_own().await,
-                68..76 => self.repeat().await,
+                0..20 => self.close_for_a_while().await,
+                20..30 => self.truncate_shared().await,
+                30..58 => self.append().await,
+                58..70 => self.mark_own().await,
+                70..80 => self.repeat().await,
                 _ => self.look().await,
             }
             sleep(self.rest.mul_f64(self.rng.f64())).await;
@@ -80,7 +80,7 @@ impl Marker {
         match self.rng.u8(..) {
             0..80 => self.insist(&account, Act::Archive).await,
             80..150 => self.insist(&account, Act::Unarchive).await,
-            150..215 => self.truncate(&account).await,
+            150..230 => self.truncate(&account).await,
             _ => self.insist(&account, Act::Tombstone).await,
         }
     }

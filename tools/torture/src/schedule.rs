@@ -132,6 +132,7 @@ fn calls(history: &History, truth: &Truth) -> BTreeMap<&'static str, usize> {
         ("mark-unknown", history.markings.iter().filter(|m| m.answer == Answer::Unknown).count()),
         ("mark-stored", truth.marks.len()),
         ("stream-read", history.reads.len()),
+        ("aggregate", history.states.len()),
         ("hold", history.holds.len()),
         ("tamper", history.tampers.len()),
         ("claim", truth.audit.iter().filter(|row| row.old_epoch != row.new_epoch).count()),

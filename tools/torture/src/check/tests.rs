@@ -10,6 +10,7 @@ mod durable;
 mod effects;
 mod excerpts;
 mod fence;
+mod folds;
 mod loads;
 mod marked;
 mod order;

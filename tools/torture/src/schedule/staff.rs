@@ -14,6 +14,7 @@ use super::RECOVERY;
 use crate::arena::Arena;
 use crate::book::Book;
 use crate::bug::Bug;
+use crate::commander::Commander;
 use crate::hold::Holder;
 use crate::look::Looker;
 use crate::marker::Marker;
@@ -108,6 +109,13 @@ impl Staff {
             };
             self.work.spawn(marker.run(self.stop.clone()));
         }
+        let commander = Commander {
+            db: arena.proxied.db().clone(),
+            book: book.clone(),
+            rng: self.rng.fork(),
+            rest: Duration::from_millis(60),
+        };
+        self.work.spawn(commander.run(self.stop.clone()));
         let holder = Holder {
             url: arena.url.clone(),
             book: book.clone(),
