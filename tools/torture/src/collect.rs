@@ -31,6 +31,7 @@ pub async fn collect(store: &EventStore, book: &Book) -> Result<Truth, Error> {
     truth.audit = audit(&mut conn).await?;
     truth.marks = marks::marks(book, &mut conn).await?;
     truth.standings = marks::standings(book, &mut conn).await?;
+    truth.snapshots = marks::snapshots(&mut conn).await?;
     truth.residue = residue(&mut conn).await?;
     Ok(truth)
 }

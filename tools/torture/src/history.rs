@@ -239,6 +239,8 @@ pub struct Truth {
     pub marks: Vec<StoredMark>,
     /// How the rows of the streams stand that are not as they began.
     pub standings: Vec<Standing>,
+    /// How many snapshots of aggregates were kept: of none nothing was decided.
+    pub snapshots: u64,
 }
 
 /// An event as it is stored.

@@ -133,6 +133,7 @@ fn calls(history: &History, truth: &Truth) -> BTreeMap<&'static str, usize> {
         ("mark-stored", truth.marks.len()),
         ("stream-read", history.reads.len()),
         ("aggregate", history.states.len()),
+        ("snapshot", usize::try_from(truth.snapshots).unwrap_or(usize::MAX)),
         ("hold", history.holds.len()),
         ("tamper", history.tampers.len()),
         ("claim", truth.audit.iter().filter(|row| row.old_epoch != row.new_epoch).count()),

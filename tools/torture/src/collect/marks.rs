@@ -1,4 +1,4 @@
-//! The marks that are stored, and how the rows of streams stand.
+//! The marks that are stored, how the rows of streams stand, and what is kept of states.
 
 use foldlog_core::Error;
 use foldlog_pg::database;
@@ -53,4 +53,9 @@ pub(super) async fn standings(
     };
     let rows = rows.map_err(failed)?;
     rows.iter().map(standing).collect::<Result<_, _>>().map_err(failed)
+}
+
+pub(super) async fn snapshots(conn: &mut PgConnection) -> Result<u64, Error> {
+    let count = sqlx::query_scalar(include_str!("../../sql/snapshot_count.sql"));
+    count.fetch_one(conn).await.map(unsigned).map_err(|e| database("count snapshots", e))
 }
