@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use crate::support::database;
 
 /// Name, parameters, columns.
-const GOLDEN: [(&str, &str, &str); 37] = [
+const GOLDEN: [(&str, &str, &str); 40] = [
     (
         "all_read",
         "int8 int4 int8 int4 int4 _text _text",

@@ -4,7 +4,7 @@ use std::future::IntoFuture;
 
 use foldlog_core::{BoxFuture, Error, ErrorKind, Expected, StreamName};
 use foldlog_pg::database;
-use sqlx::{PgConnection, Row};
+use sqlx::{Connection as _, PgConnection, Row};
 
 use super::{Marks, REASON_BYTES_MAX};
 use crate::append::{AppendError, LOCK_WAIT_MS};
@@ -189,7 +189,14 @@ impl IntoFuture for Marking {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let mut conn = self.store.acquire().await?;
-            self.run(&mut conn, Some(LOCK_WAIT_MS)).await
+            // Whatever level the server begins transactions at: what a mark finds behind the lock has to
+            // be the newest.
+            let failed = |e| self.failed(database(format!("mark stream {}", self.stream), e));
+            let begin = include_str!("../../sql/mark_begin.sql");
+            let mut tx = conn.begin_with(begin).await.map_err(failed)?;
+            let changed = self.run(&mut tx, Some(LOCK_WAIT_MS)).await?;
+            tx.commit().await.map_err(failed)?;
+            Ok(changed)
         })
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use foldlog_core::{Error, ErrorKind};
 use foldlog_eventstore::EventStore;
-use foldlog_pg::{Db, Migrator, database};
+use foldlog_pg::{Db, Migrator, database, migrate_roles};
 use foldlog_projections::Projections;
 use foldlog_testkit::Cluster;
 
@@ -38,6 +38,8 @@ pub struct Arena {
     /// Past the proxy: what watches over the schedule.
     pub direct: EventStore,
     pub projections: Projections,
+    /// Past the proxy, for who makes pools of its own.
+    pub url: String,
 }
 
 impl Arena {
@@ -56,10 +58,12 @@ impl Arena {
         let mut cluster = Cluster::make(&SETTINGS).await;
         cluster.start().await;
         create(&cluster).await?;
-        let direct = Db::connect(&cluster.url(DATABASE)).await?;
+        let url = cluster.url(DATABASE);
+        let direct = Db::connect(&url).await?;
         let migrator = Migrator::new(&direct, &EventStore::SETS);
         migrator.event_segment_width(plan.segment_width).run().await?;
         Migrator::new(&direct, &Projections::SETS).run().await?;
+        migrate_roles(&direct).await?;
         prepare(&direct, bug).await?;
         let broken = |e: std::io::Error| {
             Error::new(ErrorKind::Setup, "the proxy or a worker can't be started").with_source(e)
@@ -92,7 +96,7 @@ impl Arena {
         let recorder = book.recorder.clone();
         let mut field = Field::new(cluster, DATABASE, proxy, crew, recorder, LEASE);
         field.append = Some(appending(direct.clone(), book.clone()));
-        Ok(Self { field, proxied, direct, projections })
+        Ok(Self { field, proxied, direct, projections, url })
     }
 
     /// Everybody has left: the pools are closed, the server goes with the field.
@@ -120,6 +124,10 @@ async fn create(cluster: &Cluster) -> Result<(), Error> {
 }
 
 async fn prepare(db: &Db, bug: Option<Bug>) -> Result<(), Error> {
+    sqlx::raw_sql(include_str!("../sql/tamper/role_create.sql"))
+        .execute(db.pool())
+        .await
+        .map_err(|e| database("set up a schedule", e))?;
     // The checkpoints are there; the audit comes before the first of them moves.
     sqlx::raw_sql(include_str!("../sql/arena_create.sql"))
         .execute(db.pool())

@@ -29,10 +29,14 @@ pub enum Bug {
     TagLockForgotten,
     /// A condition knows only the highest position that was seen.
     CountOnlyCondition,
+    /// A call of appends waits for a stream that a stranger holds, and all its requests with it.
+    BatchWaitsForStranger,
+    /// A writer notes what it has appended in a transaction after that of the events.
+    ReceiptOutsideTransaction,
 }
 
 impl Bug {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::PlainCursor,
         Self::XminFilter,
         Self::OrderByXid,
@@ -46,6 +50,8 @@ impl Bug {
         Self::AckBeforeCommit,
         Self::TagLockForgotten,
         Self::CountOnlyCondition,
+        Self::BatchWaitsForStranger,
+        Self::ReceiptOutsideTransaction,
     ];
 
     #[must_use]
@@ -64,6 +70,8 @@ impl Bug {
             Self::AckBeforeCommit => "ack-before-commit",
             Self::TagLockForgotten => "tag-lock-forgotten",
             Self::CountOnlyCondition => "count-only-condition",
+            Self::BatchWaitsForStranger => "batch-waits-for-stranger",
+            Self::ReceiptOutsideTransaction => "receipt-outside-transaction",
         }
     }
 
@@ -79,7 +87,8 @@ impl Bug {
             | Self::RepeatableRead => "G7",
             Self::CheckpointOutside | Self::FoldOutside => "G9",
             Self::FenceIgnored => "G10",
-            Self::RetryWithoutIdempotency => "G3",
+            Self::RetryWithoutIdempotency | Self::ReceiptOutsideTransaction => "G3",
+            Self::BatchWaitsForStranger => "G8",
             Self::AckBeforeCommit => "G2",
             Self::TagLockForgotten | Self::CountOnlyCondition => "G5",
         }

@@ -9,8 +9,11 @@
 mod atomic;
 mod calls;
 mod case;
+mod closed;
 mod conditions;
 mod conflicts;
+mod cuts;
+mod deeds;
 mod delivery;
 mod durable;
 mod effects;
@@ -19,6 +22,7 @@ mod expected;
 mod facts;
 mod fence;
 mod fidelity;
+mod folds;
 mod labels;
 mod loads;
 mod logs;
@@ -30,9 +34,12 @@ mod repeats;
 mod rule;
 mod shots;
 mod stalls;
+mod standing;
 mod streams;
 mod sums;
+mod tampers;
 mod views;
+mod waits;
 
 #[cfg(test)]
 mod tests;
@@ -51,7 +58,7 @@ pub struct Finding {
     pub excerpt: Vec<String>,
 }
 
-const RULES: [fn(&Case<'_>) -> Vec<Finding>; 18] = [
+const RULES: [fn(&Case<'_>) -> Vec<Finding>; 24] = [
     atomic::check,
     sums::check,
     durable::check,
@@ -70,6 +77,12 @@ const RULES: [fn(&Case<'_>) -> Vec<Finding>; 18] = [
     fidelity::check,
     poisons::check,
     remains::check,
+    closed::check,
+    cuts::check,
+    folds::check,
+    standing::check,
+    waits::check,
+    tampers::check,
 ];
 
 /// All findings.

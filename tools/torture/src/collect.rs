@@ -1,5 +1,7 @@
 //! The truth: what is in the database when everything has healed.
 
+mod marks;
+
 use std::collections::HashMap;
 
 use foldlog_core::{Error, Filter, Position, Source as _};
@@ -27,6 +29,9 @@ pub async fn collect(store: &EventStore, book: &Book) -> Result<Truth, Error> {
     }
     truth.effects = effects(book, &mut conn).await?;
     truth.audit = audit(&mut conn).await?;
+    truth.marks = marks::marks(book, &mut conn).await?;
+    truth.standings = marks::standings(book, &mut conn).await?;
+    truth.snapshots = marks::snapshots(&mut conn).await?;
     truth.residue = residue(&mut conn).await?;
     Ok(truth)
 }

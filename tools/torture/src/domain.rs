@@ -1,6 +1,8 @@
 //! What is appended and what is folded from it. Money moves between accounts, so that a lost, doubled
 //! or torn append shows in sums; every event carries a mark, so that it is recognised anywhere.
 
+pub mod account;
+
 use foldlog::prelude::*;
 use foldlog_core::{Error, RawEvent};
 use foldlog_projections::Registered;

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::book::Book;
 use crate::domain::{AccountEvent, AccountId};
 use crate::history::{Append, Expect, Moment, Outcome, Part};
+use crate::marker::marked_by;
 
 pub struct Draft {
     pub number: u64,
@@ -102,6 +103,9 @@ pub fn outcome(book: &Book, result: &Result<Appended, AppendError>) -> Outcome {
             // A condition from before a crash may be on positions that were taken back: foreign.
             ErrorKind::Retry | ErrorKind::Busy | ErrorKind::Foreign => Outcome::Failed,
             _ if is_at_another_level(error) => Outcome::Failed,
+            kind @ (ErrorKind::Archived | ErrorKind::Tombstoned) => {
+                Outcome::Closed { by: marked_by(error), forever: kind == ErrorKind::Tombstoned }
+            }
             kind => {
                 book.surprise(format!("an append failed: {error:?}"));
                 // The one other kind that vouches for nothing.

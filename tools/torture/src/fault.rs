@@ -7,6 +7,7 @@ mod prepared;
 mod process;
 mod session;
 mod setting;
+pub(crate) mod tamper;
 mod transaction;
 
 use std::time::Duration;
@@ -20,6 +21,8 @@ use crate::recorder::Recorder;
 
 /// Longer than any fault with the recovery of a server on a busy machine.
 const LONGEST: Duration = Duration::from_secs(150);
+/// For one statement, or one session.
+const SHORT: Duration = Duration::from_secs(5);
 
 /// The kinds of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -63,10 +66,12 @@ pub enum Kind {
     DeadlockStorm,
     /// Checkpoint, vacuum and analyze.
     Maintenance,
+    /// Statements that would change what is stored, under roles that must not.
+    Tamper,
 }
 
 impl Kind {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::KillWorker,
         Self::PauseWorker,
         Self::TerminateBackend,
@@ -86,6 +91,7 @@ impl Kind {
         Self::SerializationStorm,
         Self::DeadlockStorm,
         Self::Maintenance,
+        Self::Tamper,
     ];
 
     /// As it is counted and asked for.
@@ -111,6 +117,7 @@ impl Kind {
             Self::SerializationStorm => "serialization-storm",
             Self::DeadlockStorm => "deadlock-storm",
             Self::Maintenance => "maintenance",
+            Self::Tamper => "tamper",
         }
     }
 
@@ -168,6 +175,7 @@ impl Kind {
             Self::SerializationStorm => setting::serializable(field, rng, strike).await,
             Self::DeadlockStorm => transaction::deadlocks(field, rng, strike).await,
             Self::Maintenance => session::maintain(field, rng, strike).await,
+            Self::Tamper => tamper::strike(field, strike).await,
         }
     }
 }

@@ -5,10 +5,18 @@
 //! event is recognised wherever it turns up. The repetitions of one append carry the same marks.
 
 mod decision;
+mod hold;
+mod marking;
+mod state;
+mod tamper;
 
 use std::collections::BTreeMap;
 
 pub use decision::{Decision, Given, Item, Tagged};
+pub use hold::{Hold, Neighbour};
+pub use marking::{Act, Answer, Found, Marking, Standing, StoredMark, StreamRead};
+pub use state::{Folded, StateRead};
+pub use tamper::Tamper;
 
 /// A moment: nanoseconds since the run began.
 pub type Moment = u64;
@@ -29,6 +37,11 @@ pub struct History {
     pub faults: Vec<Fault>,
     pub decisions: Vec<Decision>,
     pub tagged: Vec<Tagged>,
+    pub markings: Vec<Marking>,
+    pub reads: Vec<StreamRead>,
+    pub states: Vec<StateRead>,
+    pub holds: Vec<Hold>,
+    pub tampers: Vec<Tamper>,
 }
 
 /// One call of an append. An ambiguous one is repeated, with the same `request`.
@@ -74,6 +87,8 @@ pub enum Outcome {
     Conflict { stream: u32, actual: u64 },
     /// Refused: the event at this position stands against its condition. Certainly not done.
     Overtaken { position: u64 },
+    /// Refused: a stream was archived or tombstoned, by the mark of this number. Certainly not done.
+    Closed { by: u64, forever: bool },
     /// Certainly not done.
     Failed,
     /// Nobody knows: the answer was lost, or the caller went away.
@@ -226,6 +241,12 @@ pub struct Truth {
     pub wedged: Vec<String>,
     /// Errors and ends that no fault explains, in words.
     pub surprises: Vec<String>,
+    /// The marks of all streams, by stream and order.
+    pub marks: Vec<StoredMark>,
+    /// How the rows of the streams stand that are not as they began.
+    pub standings: Vec<Standing>,
+    /// How many snapshots of aggregates were kept: of none nothing was decided.
+    pub snapshots: u64,
 }
 
 /// An event as it is stored.

@@ -10,13 +10,16 @@ pub mod bouncer;
 pub mod bug;
 pub mod check;
 pub mod collect;
+pub mod commander;
 pub mod crew;
 pub mod domain;
 pub mod draft;
 pub mod fault;
 pub mod field;
 pub mod history;
+pub mod hold;
 pub mod look;
+pub mod marker;
 pub mod plan;
 #[cfg(feature = "planted")]
 pub mod planted;

@@ -54,7 +54,7 @@ impl Looker {
     async fn state(&mut self, begun: u64) -> Result<(), Error> {
         let account = AccountId(format!("cold{}", self.rng.u32(0..40)));
         let page = self.store.read_stream(&stream_name(&account), 0, EVENTS_MAX).await?;
-        if !page.more {
+        if !page.more && page.cut.is_none() {
             self.note(begun, LoadKind::State, &account, page.version, cents(&page.events));
         }
         Ok(())

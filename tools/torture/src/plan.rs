@@ -28,6 +28,8 @@ pub struct Plan {
 
 /// No fault strikes before everybody is at work.
 const CALM: Duration = Duration::from_millis(700);
+/// Long enough for a fault to end, and for a stream to be held.
+const REST: Duration = Duration::from_secs(16);
 
 impl Plan {
     /// The plan of a schedule's number under the seed of a run.
@@ -53,7 +55,16 @@ impl Plan {
             strikes: Vec::new(),
         };
         plan.strikes = strikes(&mut rng, time);
+        if rng.u8(..) < 100 {
+            plan.rest_a_while();
+        }
         plan
+    }
+
+    /// In the middle nothing strikes but the workers: then appends that wait have no excuse.
+    fn rest_a_while(&mut self) {
+        let rest = self.time / 3..self.time / 3 + REST;
+        self.strikes.retain(|(at, kind)| !rest.contains(at) || *kind == Kind::KillWorker);
     }
 
     /// The same with what a planted bug needs to show itself: it is the checker that is tried.
@@ -63,7 +74,13 @@ impl Plan {
         let provoked = match bug {
             Bug::CheckpointOutside => Some((Kind::KillWorker, 2_500)),
             Bug::FenceIgnored => Some((Kind::PauseWorker, 4_000)),
+            // Any other fault excuses a slow append.
+            Bug::BatchWaitsForStranger => {
+                self.strikes.retain(|(_, kind)| *kind == Kind::KillWorker);
+                None
+            }
             Bug::RetryWithoutIdempotency => Some((Kind::CutAnswer, 800)),
+            Bug::ReceiptOutsideTransaction => Some((Kind::TerminateBackend, 500)),
             Bug::AckBeforeCommit => Some((Kind::TerminateBackend, 800)),
             _ => None,
         };

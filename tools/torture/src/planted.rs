@@ -5,6 +5,7 @@
 
 pub mod reader;
 pub mod worker;
+pub mod writer;
 
 use foldlog_core::Error;
 use foldlog_pg::{Db, database};
@@ -17,12 +18,15 @@ use crate::bug::Bug;
 ///
 /// Those of the database.
 pub async fn plant(db: &Db, bug: Option<Bug>) -> Result<(), Error> {
-    let sql = match bug {
+    let statement = match bug {
         Some(Bug::BoundByScan) => include_str!("../sql/planted/bound_scan.sql"),
         Some(Bug::TagLockForgotten) => include_str!("../sql/planted/tag_lock_forget.sql"),
         Some(Bug::CountOnlyCondition) => include_str!("../sql/planted/condition_count.sql"),
+        Some(Bug::BatchWaitsForStranger) => include_str!("../sql/planted/lock_wait.sql"),
+        Some(Bug::ReceiptOutsideTransaction) => include_str!("../sql/planted/receipt_create.sql"),
         _ => return Ok(()),
     };
-    sqlx::raw_sql(sql).execute(db.pool()).await.map_err(|e| database("plant a bug", e))?;
+    let planting = sqlx::raw_sql(statement).execute(db.pool()).await;
+    planting.map_err(|e| database("plant a bug", e))?;
     Ok(())
 }

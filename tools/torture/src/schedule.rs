@@ -19,8 +19,9 @@ use crate::book::Book;
 use crate::bug::Bug;
 use crate::check::{Finding, check};
 use crate::collect::collect;
+use crate::fault::tamper;
 use crate::field::Field;
-use crate::history::{History, LoadKind, Outcome, Truth};
+use crate::history::{Answer, History, LoadKind, Outcome, Truth};
 use crate::plan::Plan;
 use crate::recorder::Recorder;
 use staff::Staff;
@@ -78,6 +79,7 @@ async fn run_through(
         wedged.push(format!("not everything could be healed: {error}"));
     }
     wedged.extend(recovery::recover(&arena, &book, &mut staff).await);
+    let _none_left = tamper::attempt(&arena.field).await;
     let mut truth = collect(&arena.direct, &book).await?;
     truth.wedged = wedged;
     truth.surprises = book.surprises();
@@ -127,6 +129,15 @@ fn calls(history: &History, truth: &Truth) -> BTreeMap<&'static str, usize> {
         ("view-shot", history.shots.len()),
         ("stall", history.stalls.len()),
         ("poison", history.poisons.len()),
+        ("append-closed", ended(|outcome| matches!(outcome, Outcome::Closed { .. }))),
+        ("mark", history.markings.len()),
+        ("mark-unknown", history.markings.iter().filter(|m| m.answer == Answer::Unknown).count()),
+        ("mark-stored", truth.marks.len()),
+        ("stream-read", history.reads.len()),
+        ("aggregate", history.states.len()),
+        ("snapshot", usize::try_from(truth.snapshots).unwrap_or(usize::MAX)),
+        ("hold", history.holds.len()),
+        ("tamper", history.tampers.len()),
         ("claim", truth.audit.iter().filter(|row| row.old_epoch != row.new_epoch).count()),
     ])
 }

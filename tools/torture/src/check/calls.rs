@@ -36,7 +36,13 @@ impl<'a> Call<'a> {
         };
         let effect = match (&append.outcome, commit) {
             _ if append.undone => Effect::Nothing,
-            (Outcome::Conflict { .. } | Outcome::Overtaken { .. } | Outcome::Failed, _)
+            (
+                Outcome::Conflict { .. }
+                | Outcome::Overtaken { .. }
+                | Outcome::Closed { .. }
+                | Outcome::Failed,
+                _,
+            )
             | (_, Commit::RolledBack) => Effect::Nothing,
             (Outcome::Done { .. }, Commit::Done) => Effect::Made,
             (Outcome::Done { .. }, Commit::Unknown) | (Outcome::Unknown, _) => Effect::Perhaps,

@@ -191,6 +191,10 @@ fn told_outcome(history: &History, outcome: &Outcome) -> String {
             format!("conflict, {} at {actual}", name(history, *stream))
         }
         Outcome::Overtaken { position } => format!("overtaken, by what stands at {position}"),
+        Outcome::Closed { by, forever } => {
+            let how = if *forever { "tombstoned" } else { "archived" };
+            format!("refused, {how} by mark {by}")
+        }
         Outcome::Failed => "failed".to_owned(),
         Outcome::Unknown => "unknown".to_owned(),
     }

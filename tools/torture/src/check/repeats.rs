@@ -61,6 +61,11 @@ fn check_answers(case: &Case<'_>, origin: &Origin<'_>, rules: &mut Rules) {
 
 /// A refusal after the acknowledgement, or one for the request's own events.
 fn is_refused_wrongly(case: &Case<'_>, origin: &Origin<'_>, call: &Call<'_>) -> bool {
+    // What was done once is answered so, whatever has become of its streams.
+    if matches!(call.append.outcome, Outcome::Closed { .. }) {
+        let begun = call.transaction.map_or(call.append.begun, |transaction| transaction.begun);
+        return begun > origin.known;
+    }
     let with_itself = |stored: &Stored| match call.append.outcome {
         Outcome::Conflict { stream, actual } => {
             stored.stream == stream && stored.version > 0 && stored.version <= actual
@@ -83,8 +88,13 @@ fn is_refused_wrongly(case: &Case<'_>, origin: &Origin<'_>, call: &Call<'_>) -> 
 /// Only refused or failed: certainly not done.
 fn check_refused(case: &Case<'_>, origin: &Origin<'_>, failed: &mut Rule) {
     let refused = |call: &Call<'_>| {
-        let outcome = &call.append.outcome;
-        matches!(outcome, Outcome::Conflict { .. } | Outcome::Overtaken { .. } | Outcome::Failed)
+        matches!(
+            call.append.outcome,
+            Outcome::Conflict { .. }
+                | Outcome::Overtaken { .. }
+                | Outcome::Closed { .. }
+                | Outcome::Failed
+        )
     };
     let undone = |call: &Call<'_>| !matches!(call.append.outcome, Outcome::Done { .. });
     if origin.is_possible() || !origin.calls.iter().any(refused) || !origin.calls.iter().all(undone)

@@ -1,15 +1,19 @@
 //! Faults that strike processes.
 
 use std::fs;
+use std::time::Duration;
 
 use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::Connection as _;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{Strike, between, seconds};
 use crate::crew::Crew;
 use crate::field::{Field, Missed};
+
+/// A server that lost a backend ends all others long before.
+const SOON: Duration = Duration::from_secs(10);
 
 pub(super) async fn kill_worker(
     field: &Field,
@@ -72,7 +76,12 @@ pub(super) async fn kill_backend(
     strike.harm(format!("backend {pid}"));
     kill_process(process, Signal::KILL).map_err(|error| Missed(error.to_string()))?;
     // Our own session goes with the others; the server is back when a new one opens.
+    let until = Instant::now() + SOON;
     while session.ping().await.is_ok() {
+        // One that was ending anyway takes nobody along, and whoever needs the server waits for us.
+        if Instant::now() > until {
+            return Err(Missed(format!("backend {pid} had ended by itself")));
+        }
         sleep(between(rng, 1, 5)).await;
     }
     field.session().await.map(drop)
@@ -91,11 +100,7 @@ pub(super) async fn kill_server(
 }
 
 /// The end of the server, and after a while its beginning.
-pub(super) async fn crash(
-    field: &Field,
-    cluster: &mut foldlog_testkit::Cluster,
-    away: std::time::Duration,
-) {
+pub(super) async fn crash(field: &Field, cluster: &mut foldlog_testkit::Cluster, away: Duration) {
     field.wounds().down = true;
     cluster.kill().await;
     sleep(away).await;

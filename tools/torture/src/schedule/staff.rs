@@ -1,5 +1,6 @@
 //! Who works in a schedule: writers, lookers, readers, and who does mischief on purpose.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,7 +14,10 @@ use super::RECOVERY;
 use crate::arena::Arena;
 use crate::book::Book;
 use crate::bug::Bug;
+use crate::commander::Commander;
+use crate::hold::Holder;
 use crate::look::Looker;
+use crate::marker::Marker;
 use crate::plan::Plan;
 use crate::poison::Poisoner;
 use crate::reader::{Feed, Goal, Reader};
@@ -95,6 +99,30 @@ impl Staff {
             rest: Duration::from_secs(3),
         };
         self.work.spawn(staller.run(self.stop.clone()));
+        for store in [&arena.proxied, &arena.direct] {
+            let marker = Marker {
+                store: store.clone(),
+                book: book.clone(),
+                rng: self.rng.fork(),
+                rest: Duration::from_millis(60),
+                made: HashMap::new(),
+            };
+            self.work.spawn(marker.run(self.stop.clone()));
+        }
+        let commander = Commander {
+            db: arena.proxied.db().clone(),
+            book: book.clone(),
+            rng: self.rng.fork(),
+            rest: Duration::from_millis(60),
+        };
+        self.work.spawn(commander.run(self.stop.clone()));
+        let holder = Holder {
+            url: arena.url.clone(),
+            book: book.clone(),
+            rng: self.rng.fork(),
+            rest: Duration::from_secs(3),
+        };
+        self.work.spawn(holder.run(self.stop.clone()));
         let (store, stop) = (arena.proxied.clone(), self.stop.clone());
         self.work.spawn(async move { drop(store.run(stop).await) });
     }

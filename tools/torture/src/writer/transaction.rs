@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use foldlog_core::{Error, Position};
+use foldlog_core::{Error, ErrorKind, Position};
 use foldlog_eventstore::{AppendError, Request};
 use foldlog_pg::database;
 use sqlx::{Acquire as _, PgConnection};
@@ -185,8 +185,14 @@ impl Writer {
             Ok(_) | Err(AppendError::Conflict { .. } | AppendError::ConditionFailed { .. }) => {
                 Ok(())
             }
+            // The transaction goes on, as after a conflict.
+            Err(AppendError::Store(error))
+                if matches!(error.kind(), ErrorKind::Archived | ErrorKind::Tombstoned) =>
+            {
+                Ok(())
+            }
             Err(AppendError::Store(error)) => Err(error),
-            Err(busy) => Err(Error::new(foldlog_core::ErrorKind::Busy, busy.to_string())),
+            Err(busy) => Err(Error::new(ErrorKind::Busy, busy.to_string())),
         }
     }
 

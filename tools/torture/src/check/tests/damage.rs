@@ -2,6 +2,7 @@
 //! history. Where it is not, the change is one that could have been.
 
 mod decided;
+mod marked;
 mod projected;
 mod seen;
 mod written;

@@ -15,7 +15,7 @@ fn what_a_correct_store_does_is_never_a_finding() {
 
 #[test]
 fn a_random_history_has_something_of_everything() {
-    let (history, truth) = simulation::run(1, 3_000);
+    let (history, truth) = simulation::run(1, 4_000);
     assert!(truth.events.len() > 500, "{} events", truth.events.len());
     assert!(history.appends.iter().any(|append| append.undone));
     assert!(history.appends.windows(2).any(|pair| pair[0].request != pair[1].request));

@@ -4,6 +4,7 @@
 //! calls overlap as they please, and the order of the effects is a correct one.
 
 mod decisions;
+mod markers;
 mod store;
 mod watchers;
 mod workers;
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 
 use fastrand::Rng;
 
+pub(super) use self::markers::Stand;
 use self::store::{Open, Store};
 use self::watchers::Reader;
 use self::workers::Work;
@@ -77,8 +79,10 @@ impl Simulation {
             700..750 => self.repeat(),
             750..800 => self.read(),
             800..870 => self.load(),
-            870..890 => self.sum(),
-            890..970 => self.project(),
+            870..885 => self.sum(),
+            885..890 => self.look(),
+            890..905 => self.mark(),
+            905..970 => self.project(),
             970..990 => self.shoot(),
             990..995 => self.stall(),
             995..998 => self.release_readers(),
@@ -128,6 +132,7 @@ impl Simulation {
         self.now += STEP;
         self.poison();
         let mut truth = Truth { events: self.store.events(), ..Truth::default() };
+        self.tell_marks(&mut truth);
         self.work.tell(&self.history, &mut truth);
         (self.history, truth)
     }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::Receipts;
 use super::decisions::Boundaries;
-use crate::history::{Append, Expect, Moment, Outcome, Stored};
+use super::markers::Stand;
+use crate::history::{Append, Expect, Moment, Outcome, Stored, StoredMark};
 
 pub(super) struct Store {
     /// The last position that was drawn.
@@ -14,6 +15,8 @@ pub(super) struct Store {
     /// Of each stream, the cents up to each version.
     folds: Vec<Vec<i64>>,
     locks: HashMap<u32, u64>,
+    pub(super) stands: Vec<Stand>,
+    pub(super) marks: Vec<StoredMark>,
     pub(super) receipts: Receipts,
     pub(super) cents: HashMap<u64, i64>,
     pub(super) boundaries: Boundaries,
@@ -39,6 +42,8 @@ impl Store {
             total: 0,
             folds: vec![vec![0]; streams as usize],
             locks: HashMap::new(),
+            stands: (0..streams).map(Stand::new).collect(),
+            marks: Vec::new(),
             receipts: HashMap::new(),
             cents: HashMap::new(),
             boundaries: Boundaries::default(),
@@ -87,6 +92,10 @@ impl Store {
         if let Some((versions, positions)) = self.receipts.get(&append.request).cloned() {
             return Outcome::Done { repeated: true, versions, positions };
         }
+        let stands = append.parts.iter().map(|part| self.stands[part.stream as usize]);
+        if let Some(stand) = stands.into_iter().find(Stand::is_closed) {
+            return Outcome::Closed { by: stand.by, forever: stand.row.tombstoned };
+        }
         for part in &append.parts {
             let actual = self.version_in(open, part.stream);
             let holds = match part.expected {
@@ -122,6 +131,11 @@ impl Store {
             positions.push(self.last);
         }
         Outcome::Done { repeated: false, versions, positions }
+    }
+
+    /// Whether nobody's transaction holds a stream.
+    pub(super) fn is_free(&self, stream: u32) -> bool {
+        !self.locks.contains_key(&stream)
     }
 
     fn version_in(&self, open: &Open, stream: u32) -> u64 {

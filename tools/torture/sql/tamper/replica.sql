@@ -1,0 +1,2 @@
+-- replica: from here on ordinary triggers don't fire. No parameters.
+set local session_replication_role = replica

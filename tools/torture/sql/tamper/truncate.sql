@@ -1,0 +1,2 @@
+-- truncate: rolled back should it go through. {table} is put in.
+truncate {table}
