@@ -9,6 +9,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
 use crate::call::{Answer, Columns, Outcome};
+use crate::level::{self, is_at_another};
 use crate::request::Request;
 use crate::store::EventStore;
 
@@ -190,20 +191,40 @@ impl EventStore {
         let patience = Duration::from_millis(LOCK_WAIT_MS.unsigned_abs().into());
         let wait_ms = if request.has_boundary() { BOUNDARY_WAIT_MS } else { LOCK_WAIT_MS };
         let since = Instant::now();
-        let mut ensured = false;
+        let (mut ensured, mut committed) = (false, false);
         loop {
-            let mut conn = self.acquire().await?;
-            match self.call(&mut conn, request, types, Some(wait_ms)).await {
+            match self.call_once(request, types, wait_ms, committed).await {
                 Err(AppendError::Store(error)) if is_missing_segment(&error) && !ensured => {
-                    drop(conn);
                     self.ensure_segments().await?;
                     ensured = true;
                 }
                 Err(AppendError::Busy { .. } | AppendError::BoundaryBusy { .. })
                     if request.has_boundary() && since.elapsed() < patience => {}
+                Err(AppendError::Store(error)) if is_at_another(&error) && !committed => {
+                    committed = true;
+                }
                 result => return result,
             }
         }
+    }
+
+    /// One call and its commit, at read committed or at the database's default.
+    async fn call_once(
+        &self,
+        request: &Request,
+        types: &[i32],
+        wait_ms: i32,
+        is_committed: bool,
+    ) -> Result<Appended, AppendError> {
+        let mut conn = self.acquire().await?;
+        if !is_committed {
+            return self.call(&mut conn, request, types, Some(wait_ms)).await;
+        }
+        let failed = |e| AppendError::from(database("append", e));
+        let mut tx = level::committed(&mut conn).await.map_err(failed)?;
+        let appended = self.call(&mut tx, request, types, Some(wait_ms)).await?;
+        tx.commit().await.map_err(failed)?;
+        Ok(appended)
     }
 
     /// Appends in the caller's transaction, at any isolation level. Readers see it after the commit.

@@ -11,6 +11,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
 use crate::call::number;
+use crate::level::{committed, is_at_another};
 use crate::read::{Head, PAGE_BYTES_MAX, signed};
 use crate::since::{Since, SinceBuilder};
 use crate::store::EventStore;
@@ -108,10 +109,18 @@ impl EventStore {
         tenant: &Tenant,
         query: &Query,
         after: Position,
-        take: impl FnMut(&RawEvent, &[usize]) -> Result<(), Error> + Send,
+        mut take: impl FnMut(&RawEvent, &[usize]) -> Result<(), Error> + Send,
     ) -> Result<Condition, Error> {
         let mut conn = self.acquire().await?;
-        self.read_matching_in(&mut conn, tenant, query, after, take).await
+        match self.read_matching_in(&mut conn, tenant, query, after, &mut take).await {
+            Err(error) if is_at_another(&error) => {}
+            result => return result,
+        }
+        let failed = |e| database("read what a query selects", e);
+        let mut tx = committed(&mut conn).await.map_err(failed)?;
+        let condition = self.read_matching_in(&mut tx, tenant, query, after, take).await?;
+        tx.commit().await.map_err(failed)?;
+        Ok(condition)
     }
 
     /// The same in the caller's transaction, with what it has appended itself. It must be at isolation

@@ -17,6 +17,7 @@ mod event_type;
 mod events;
 mod group;
 mod import;
+mod level;
 mod limits;
 mod list;
 mod mark;
@@ -76,7 +77,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("retention_streams", include_str!("../sql/retention_streams.sql")),
     ("retention_next", include_str!("../sql/retention_next.sql")),
     ("stream_mark", include_str!("../sql/stream_mark.sql")),
-    ("mark_begin", include_str!("../sql/mark_begin.sql")),
+    ("committed_begin", include_str!("../sql/committed_begin.sql")),
     ("mark_list", include_str!("../sql/mark_list.sql")),
     ("stream_touch", include_str!("../sql/stream_touch.sql")),
     ("query_read", include_str!("../sql/query_read.sql")),

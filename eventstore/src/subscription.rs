@@ -1,6 +1,7 @@
 //! Subscriptions: catch up, then follow.
 
-use foldlog_core::{Error, EventSet, Filter, Page, Position, Reader, Recorded, Source, Token};
+use foldlog_core::{Error, EventSet, Filter, Page, Position, Recorded, Source, Token};
+use foldlog_pg::ReadAhead;
 
 use crate::store::EventStore;
 
@@ -8,28 +9,24 @@ const PAGE_EVENTS: u32 = 1_000;
 
 /// Follows the settled order from a place on, for as long as you ask.
 ///
+/// The next page is fetched while you deal with the present one, if there is more to read: two pages of
+/// at most 1,000 events and about 4 MiB are in memory.
+///
 /// It keeps no checkpoint: who needs one stores the token of the last event it has dealt with, in
 /// the transaction that deals with it.
 pub struct Subscription {
     store: EventStore,
     filter: Filter,
-    reader: Option<Box<dyn Reader>>,
-    // The last event delivered, and how far the present reader has seen beyond it.
+    reader: Option<ReadAhead>,
+    // The last event delivered: where the next reader begins.
     delivered: Position,
-    seen: Position,
 }
 
 impl EventStore {
     /// A subscription to the settled events of a filter, from the first on.
     #[must_use]
     pub fn subscribe(&self, filter: Filter) -> Subscription {
-        Subscription {
-            store: self.clone(),
-            filter,
-            reader: None,
-            delivered: Position::START,
-            seen: Position::START,
-        }
+        Subscription { store: self.clone(), filter, reader: None, delivered: Position::START }
     }
 
     /// A subscription to the events of `E`.
@@ -50,7 +47,6 @@ impl Subscription {
     /// [`ErrorKind::Foreign`](foldlog_core::ErrorKind::Foreign) if it belongs to another store.
     pub fn after(mut self, token: &Token) -> Result<Self, Error> {
         self.delivered = token.position_in(self.store.id(), 0)?;
-        self.seen = self.delivered;
         Ok(self)
     }
 
@@ -88,23 +84,26 @@ impl Subscription {
             page.events.iter().map(foldlog_core::RawEvent::typed).collect();
         if events.is_err() {
             // Nothing of the page reached the caller: deliver it again, from its first event.
-            (self.delivered, self.seen, self.reader) = (before, before, None);
+            (self.delivered, self.reader) = (before, None);
         }
         events
     }
 
     async fn page(&mut self) -> Result<Page, Error> {
-        // Taken out, so that a dropped future drops the spoilt reader with it.
-        let mut reader = match self.reader.take() {
-            Some(reader) => reader,
+        let ahead = match &mut self.reader {
+            Some(ahead) => ahead,
             None => {
-                self.seen = self.delivered;
-                self.store.reader().await?
+                let (reader, filter) = (self.store.reader().await?, self.filter.clone());
+                self.reader.insert(ReadAhead::new(reader, filter, self.delivered, PAGE_EVENTS))
             }
         };
-        let page = reader.page(&self.filter, self.seen, PAGE_EVENTS).await?;
-        self.reader = Some(reader);
-        self.seen = page.through;
+        let page = match ahead.page().await {
+            Ok(page) => page,
+            Err(error) => {
+                self.reader = None;
+                return Err(error);
+            }
+        };
         if let Some(last) = page.events.last() {
             self.delivered = last.position();
         }

@@ -55,7 +55,7 @@ const GOLDEN: [(&str, &str, &str); 40] = [
         "position:int8 version:int8 event_id:uuid type_id:int4 payload:json metadata:json \
          recorded_at:timestamptz stream:text matched:_int4",
     ),
-    ("mark_begin", "", ""),
+    ("committed_begin", "", ""),
     ("stream_names", "_int8", "id:int8 tenant:text name:text"),
     ("server_life", "", "pg_postmaster_start_time:timestamptz oid:oid"),
     ("tag_holder", "text _text", "pid:int4"),

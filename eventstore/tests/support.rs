@@ -38,6 +38,16 @@ pub(crate) struct Bench<D = TestDatabase> {
 }
 
 impl Bench {
+    /// The store once more, where transactions are serializable unless they say otherwise.
+    pub(crate) async fn serializable_by_default(&self) -> EventStore {
+        let name = self.database.name();
+        let sql =
+            format!("alter database {name} set default_transaction_isolation = 'serializable'");
+        let mut admin = self.session().await;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut admin).await.unwrap();
+        EventStore::open(&Db::connect(self.database.url()).await.unwrap()).await.unwrap()
+    }
+
     pub(crate) async fn new() -> Self {
         Self::on(database().await).await
     }

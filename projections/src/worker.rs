@@ -6,8 +6,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use foldlog_core::{Error, ErrorKind, Filter, Position, RawEvent, Reader, Source};
-use foldlog_pg::Db;
+use foldlog_core::{Error, ErrorKind, Position, RawEvent, Source};
+use foldlog_pg::{Db, ReadAhead};
 use futures_util::FutureExt as _;
 use sqlx::{Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
@@ -63,9 +63,8 @@ pub(crate) enum End {
 /// One connection's worth of work: everything in it is forgotten when the connection fails.
 struct Session {
     conn: PgConnection,
-    reader: Box<dyn Reader>,
+    reader: ReadAhead,
     stage: Box<dyn Stage>,
-    filter: Filter,
     // How far this reader has seen; events up to there wait in the batch.
     seen: Position,
     batch: Vec<RawEvent>,
@@ -106,8 +105,7 @@ impl Worker {
         let hurry = self.shared.progress.hurry(self.claim.name, self.claim.class);
         loop {
             let (woken, begun) = (self.shared.source.woken(), Instant::now());
-            let page = session.reader.page(&session.filter, session.seen, PAGE_EVENTS);
-            let page = tokio::time::timeout(STALL, page);
+            let page = tokio::time::timeout(STALL, session.reader.page());
             let Some(page) = stop.run_until_cancelled(page).await else {
                 return Ok(End::Shutdown);
             };
@@ -141,11 +139,12 @@ impl Worker {
         self.claim.refresh(&mut conn).await?;
         self.shared.progress.forget(self.claim.name, self.claim.class);
         self.publish();
+        let reader = self.shared.source.reader().await?;
+        let filter = self.registered.filter(self.claim.class);
         Ok(Session {
             conn,
-            reader: self.shared.source.reader().await?,
+            reader: ReadAhead::new(reader, filter, self.claim.position, PAGE_EVENTS),
             stage: self.registered.stage(),
-            filter: self.registered.filter(self.claim.class),
             seen: self.claim.position,
             batch: Vec::new(),
             batch_bytes: 0,

@@ -4,11 +4,12 @@ use std::future::IntoFuture;
 
 use foldlog_core::{BoxFuture, Error, ErrorKind, Expected, StreamName};
 use foldlog_pg::database;
-use sqlx::{Connection as _, PgConnection, Row};
+use sqlx::{PgConnection, Row};
 
 use super::{Marks, REASON_BYTES_MAX};
 use crate::append::{AppendError, LOCK_WAIT_MS};
 use crate::call::number;
+use crate::level::committed;
 use crate::read::signed;
 use crate::store::EventStore;
 
@@ -192,8 +193,7 @@ impl IntoFuture for Marking {
             // Whatever level the server begins transactions at: what a mark finds behind the lock has to
             // be the newest.
             let failed = |e| self.failed(database(format!("mark stream {}", self.stream), e));
-            let begin = include_str!("../../sql/mark_begin.sql");
-            let mut tx = conn.begin_with(begin).await.map_err(failed)?;
+            let mut tx = committed(&mut conn).await.map_err(failed)?;
             let changed = self.run(&mut tx, Some(LOCK_WAIT_MS)).await?;
             tx.commit().await.map_err(failed)?;
             Ok(changed)

@@ -6,7 +6,7 @@ use foldlog_eventstore::{Condition, StreamEvents};
 use foldlog_testkit::wait_until;
 use tokio_util::sync::CancellationToken;
 
-use super::{condition, on, query, tagged};
+use super::{condition, on, overtaken, query, tagged};
 use crate::support::{Bench, PATIENCE, failure, name, noted, noted_many, number, request, run};
 
 #[tokio::test]
@@ -123,4 +123,24 @@ async fn a_condition_from_before_a_drop_is_refused_and_one_read_after_it_holds()
     let now = condition(&bench, &["seat:1"]).await;
     bench.store.append(&on(&now, [tagged("note-b", &[])])).await.unwrap();
     fails_alone_in_a_group(&bench, &before, ErrorKind::Truncated).await;
+}
+
+#[tokio::test]
+async fn a_boundary_follows_no_default_isolation_level_of_the_database() {
+    let bench = Bench::new().await;
+    let store = bench.serializable_by_default().await;
+    let (tenant, query) = (Tenant::default(), query(&["seat:1"]));
+    let mut seen = 0;
+    let mut take = |_: &_, _: &[usize]| {
+        seen += 1;
+        Ok(())
+    };
+    let old = store.read_matching(&tenant, &query, Position::START, &mut take).await.unwrap();
+    let first = on(&old, [tagged("note-a", &["seat:1"])]);
+    let first = store.append(&first).await.unwrap();
+    let late = store.append(&on(&old, [tagged("note-b", &["seat:1"])])).await;
+    assert_eq!(overtaken(late), first.token.position().get());
+    let now = store.read_matching(&tenant, &query, Position::START, &mut take).await.unwrap();
+    store.append(&on(&now, [tagged("note-b", &["seat:1"])])).await.unwrap();
+    assert_eq!(seen, 1);
 }

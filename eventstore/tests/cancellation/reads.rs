@@ -3,6 +3,7 @@
 use foldlog_core::Expected::Any;
 use foldlog_core::{Filter, Position, Source, StreamTail as _, Tenant};
 use foldlog_eventstore::{Snapshot, SnapshotSchema};
+use foldlog_pg::ReadAhead;
 use foldlog_testkit::sweep;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -195,4 +196,32 @@ async fn a_dropped_wait_for_the_next_typed_events_loses_and_doubles_none() {
     .await;
     let delivered: Vec<_> = delivered.into_iter().map(|event| event.event).collect();
     assert_eq!(delivered, (1..=asked).map(Note::Noted).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_dropped_wait_for_a_page_read_ahead_loses_and_doubles_none() {
+    let mut narrow = Narrow::new().await;
+    narrow.audit = narrow.audit.beside("foldlog reader", 1);
+    let reader = narrow.store.reader().await.unwrap();
+    let mut ahead = ReadAhead::new(reader, Filter::all(), Position::START, 2);
+    let (mut asked, mut delivered) = (0, Vec::new());
+    sweep("ReadAhead::page", async |cut| {
+        asked += 5;
+        narrow.store.append(&request([noted_many("note-a", Any, asked - 4, 5)])).await.unwrap();
+        let page = cut.of(ahead.page()).await;
+        let next = page.is_some();
+        delivered.extend(page.into_iter().flat_map(|page| page.unwrap().events));
+        loop {
+            let page = ahead.page().await.unwrap();
+            delivered.extend(page.events);
+            if !page.more {
+                break;
+            }
+        }
+        narrow.nothing_left().await;
+        next
+    })
+    .await;
+    let expected: Vec<_> = (1..=asked).map(|n| format!("note-a@{n}")).collect();
+    assert_eq!(delivered.iter().map(label).collect::<Vec<_>>(), expected);
 }

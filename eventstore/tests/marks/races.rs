@@ -115,14 +115,7 @@ async fn a_closed_stream_in_a_group_harms_no_neighbour() {
 async fn a_mark_follows_no_default_isolation_level_of_the_database() {
     let bench = Bench::new().await;
     bench.append("note-a", Any, 1).await;
-    let mut admin = bench.session().await;
-    let sql = format!(
-        "alter database {} set default_transaction_isolation = 'serializable'",
-        bench.database.name()
-    );
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut admin).await.unwrap();
-    let db = foldlog_pg::Db::connect(bench.database.url()).await.unwrap();
-    let store = foldlog_eventstore::EventStore::open(&db).await.unwrap();
+    let store = bench.serializable_by_default().await;
     assert!(store.archive(&name("note-a"), "put away").await.unwrap());
     assert!(store.unarchive(&name("note-a"), "wanted again").await.unwrap());
     assert!(store.truncate_before(&name("note-a"), 1, "nothing").await.is_ok());
