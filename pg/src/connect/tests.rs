@@ -144,6 +144,7 @@ fn a_password_is_in_no_error_and_in_no_debug_output() {
         "mysql://ada:s3cret@db/shop",
         "postgres://ada:x?s3cret@db/shop",
         "postgres://ada:p@s?s3cret@db/shop",
+        "postgres://ada:p@s/s3cret@db/shop",
         "postgres://ada:p@s?connect_timeout=s3cret@db/shop",
         "postgres://ada:p@s?a&s3cret=x@db/shop?sslmode=disable",
     ] {

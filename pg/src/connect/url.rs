@@ -24,6 +24,13 @@ pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>, Error> {
         Some((user, password)) => (user, Some(password)),
         None => (login, None),
     };
+    // Either @ may end the password, and what is taken for the name of the database is shown to people.
+    if password.is_some() && path.contains('@') {
+        return Err(invalid(
+            "the database URL has an @ before and behind its /: write them as %40 and %2F where they \
+             are part of the password or of the database's name",
+        ));
+    }
     push(&mut pairs, "user", user)?;
     push(&mut pairs, "password", password.unwrap_or_default())?;
     push_hosts(&mut pairs, hosts)?;
