@@ -1,11 +1,15 @@
 //! The one error type of foldlog: a kind that says how to react, and a sentence that says why.
 
+mod json_fault;
+
 use std::error::Error as StdError;
 use std::fmt;
 
+use self::json_fault::JsonFault;
+
 /// What went wrong, in a sentence that names the thing and the remedy.
 ///
-/// The sentence never holds a payload or a password. Branch on [`kind`](Self::kind): each kind asks
+/// Neither the sentence nor what is printed of its causes holds a payload or a password. Branch on [`kind`](Self::kind): each kind asks
 /// for a different reaction. The cause, where there is one, is in [`source`](StdError::source).
 pub struct Error {
     // One pointer, so that `Result<T, Error>` stays small on the hot paths.
@@ -64,10 +68,14 @@ impl Error {
         Self { inner: Box::new(Inner { kind, message: message.into(), source: None }) }
     }
 
-    /// The same error with its cause.
+    /// The same error with its cause. Of a cause of serde_json's nothing is kept that quotes the JSON.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.inner.source = Some(source.into());
+        let source = source.into();
+        self.inner.source = Some(match source.downcast_ref() {
+            Some(json) => Box::new(JsonFault::of(json)),
+            None => source,
+        });
         self
     }
 

@@ -57,7 +57,7 @@ impl Subscription {
     ///
     /// # Errors
     ///
-    /// Those of [`Reader::page`] and of the connection.
+    /// Those of [`Reader::page`](foldlog_core::Reader::page) and of the connection.
     pub async fn next(&mut self) -> Result<Page, Error> {
         loop {
             let woken = self.store.woken();

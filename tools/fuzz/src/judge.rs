@@ -12,7 +12,7 @@ pub(crate) fn refused(error: &Error, kind: ErrorKind, names: &str) {
     let sentence = error.to_string();
     assert_eq!(error.kind(), kind, "{sentence}");
     assert!(sentence.contains(names), "{names:?} is not named: {sentence}");
-    assert!(!sentence.contains(MARK), "a payload is quoted: {sentence}");
+    assert!(!format!("{sentence} {error:?}").contains(MARK), "a payload is quoted: {error:?}");
     assert!(!sentence.ends_with('.'), "a sentence without a full stop: {sentence}");
 }
 

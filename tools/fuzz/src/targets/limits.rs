@@ -8,14 +8,14 @@ use crate::judge::refused;
 
 #[path = "../../../../eventstore/src/limits.rs"]
 #[allow(dead_code, unreachable_pub, reason = "it is used where it is from")]
-mod limits;
+mod decoder;
 
 pub(super) fn check(data: &[u8]) {
     let text = text(data);
     let Some(payload) = json(&text) else { return };
     let payload = payload.get();
     let value = serde_json::from_str::<Value>(payload);
-    match limits::check_json("payload", "Noted", payload) {
+    match decoder::check_json("payload", "Noted", payload) {
         Ok(()) => {
             assert!(payload.len() <= 1 << 20);
             let value = value.expect("what is appended can be read");

@@ -47,7 +47,7 @@ fn of_key(text: &str) {
 /// An item selects the events that have all of its tags.
 fn matches(tags: &[Tag]) {
     let (asked, had) = tags.split_at(tags.len() / 2);
-    let query = asked.iter().fold(Query::of::<ThingEvent>(), |query, tag| query.tagged(tag));
+    let query = asked.iter().fold(Query::of::<ThingEvent>(), Query::tagged);
     let items: &[QueryItem] = query.items().unwrap();
     let all = asked.iter().all(|tag| had.iter().any(|has| has.as_str() == tag.as_str()));
     assert_eq!(items[0].matches("thing", "Closed", had), all);

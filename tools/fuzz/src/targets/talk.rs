@@ -2,9 +2,9 @@
 
 #[path = "../../../torture/src/proxy/talk.rs"]
 #[allow(dead_code, reason = "it is used where it is from")]
-mod talk;
+mod decoder;
 
-use talk::{Answers, Talk, Work};
+use decoder::{Answers, Talk, Work};
 
 /// What was heard: the bytes passed on, what each message asks for, and whether it broke off.
 type Heard = (Vec<u8>, Vec<(bool, Option<Work>)>, bool);

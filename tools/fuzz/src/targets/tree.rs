@@ -17,7 +17,7 @@ pub(super) fn check(data: &[u8]) {
         }
         // It may still hold a text that is half a character, or be too deep.
         Err(_) => {
-            assert!(!is_json || serde_json::from_str::<Value>(&text).is_err(), "{text:?}")
+            assert!(!is_json || serde_json::from_str::<Value>(&text).is_err(), "{text:?}");
         }
     }
     // How it is laid out does not matter, nor does the order of its fields.
