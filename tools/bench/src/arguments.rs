@@ -22,6 +22,7 @@ Names:
                 limit: one connection writing the same rows in batches
   append-one    a single caller; limit: the same rows by one prepared statement per commit
   append-hot    all callers on one stream, at whatever version it is
+  append-held   the same while somebody holds a snapshot for ten minutes; limit: before that
   append-busy   all callers while a user's transaction holds one of the streams; limit: without it
   append-condition
                 three tags and a condition with each append; limit: the append of the same run

@@ -4,6 +4,7 @@ mod append;
 mod busy;
 mod command;
 mod condition;
+mod held;
 mod hot;
 mod import;
 mod live;
@@ -20,6 +21,7 @@ pub enum Bench {
     Append,
     AppendOne,
     AppendHot,
+    AppendHeld,
     AppendBusy,
     AppendCondition,
     Command,
@@ -31,10 +33,11 @@ pub enum Bench {
 }
 
 impl Bench {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Append,
         Self::AppendOne,
         Self::AppendHot,
+        Self::AppendHeld,
         Self::AppendBusy,
         Self::AppendCondition,
         Self::Command,
@@ -50,6 +53,7 @@ impl Bench {
             Self::Append => "append",
             Self::AppendOne => "append-one",
             Self::AppendHot => "append-hot",
+            Self::AppendHeld => "append-held",
             Self::AppendBusy => "append-busy",
             Self::AppendCondition => "append-condition",
             Self::Command => "command",
@@ -74,6 +78,7 @@ impl Bench {
             Self::Append => append::many(run).await,
             Self::AppendOne => append::one(run).await,
             Self::AppendHot => hot::measure(run).await,
+            Self::AppendHeld => held::measure(run).await,
             Self::AppendBusy => busy::measure(run).await,
             Self::AppendCondition => condition::measure(run).await,
             Self::Command => command::measure(run).await,

@@ -14,10 +14,18 @@ use crate::run::Run;
 use crate::streams::Accounts;
 
 const ACCOUNT: i64 = 0;
+/// The one stream, and its first event.
+pub(super) const STREAM: Accounts = Accounts { first: ACCOUNT, count: 1, version: 1 };
 
-struct HotAppender {
+pub(super) struct HotAppender {
     app: App,
     calls: u64,
+}
+
+impl HotAppender {
+    pub(super) fn several(app: &App, callers: usize) -> Vec<Self> {
+        (0..callers).map(|_| Self { app: app.clone(), calls: 0 }).collect()
+    }
 }
 
 impl Caller for HotAppender {
@@ -33,9 +41,9 @@ pub async fn measure(run: &Run<'_>) -> Result<Report, Failure> {
     let bed = Bed::open(run.server, "append_hot").await?;
     let clients = run.arguments.clients();
     let mut events = 1;
-    bed.fill(Accounts { first: ACCOUNT, count: 1, version: 1 }).await?;
+    bed.fill(STREAM).await?;
     plain::copy_store(bed.endpoint()).await?;
-    let ours = (0..clients).map(|_| HotAppender { app: bed.app().clone(), calls: 0 }).collect();
+    let ours = HotAppender::several(bed.app(), clients);
     let limit = HotBatches::open(bed.endpoint(), (ACCOUNT, 1), clients.min(500)).await?;
     let mut pair = Pair::new(ours, vec![limit]);
     for round in 0..=run.arguments.rounds() {
