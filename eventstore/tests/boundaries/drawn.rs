@@ -18,13 +18,15 @@ pub(super) fn texts() -> Vec<String> {
 pub(super) struct Source {
     pub(super) rng: fastrand::Rng,
     past: Vec<Asked>,
+    // Where the log ended before.
+    start: i64,
     /// The highest position that was drawn.
     pub(super) last: i64,
 }
 
 impl Source {
     pub(super) fn new(seed: u64, last: i64) -> Self {
-        Self { rng: fastrand::Rng::with_seed(seed), past: Vec::new(), last }
+        Self { rng: fastrand::Rng::with_seed(seed), past: Vec::new(), start: last, last }
     }
 
     fn one_in(&mut self, n: u32) -> bool {
@@ -33,11 +35,16 @@ impl Source {
 
     /// One to six requests. Few calls hold such as depend on one another.
     pub(super) fn call(&mut self, model: &Model) -> Vec<Asked> {
-        let (mut call, wide) = (Vec::new(), self.one_in(10));
-        let requests = self.rng.usize(1..=6);
+        // Some are of many tags, or of about as many as are locked one by one.
+        let (many, requests) = match self.rng.u32(..16) {
+            0 => (60, self.rng.usize(1..=6)),
+            1 => (self.rng.usize(250..=272), 1),
+            _ => (0, self.rng.usize(1..=6)),
+        };
+        let mut call = Vec::new();
         for _ in 0..requests {
             let again = if self.one_in(3) { self.again() } else { None };
-            let asked = again.unwrap_or_else(|| self.fresh(model, wide));
+            let asked = again.unwrap_or_else(|| self.fresh(model, many));
             call.push(asked);
             let dependent = refusal(&call) == Some("FL006") || meet(&call);
             if dependent && !self.one_in(12) {
@@ -45,13 +52,13 @@ impl Source {
             }
         }
         if call.is_empty() {
-            call.push(self.fresh(model, wide));
+            call.push(self.fresh(model, many));
         }
         self.past.extend(call.iter().cloned());
         call
     }
 
-    fn fresh(&mut self, model: &Model, wide: bool) -> Asked {
+    fn fresh(&mut self, model: &Model, many: usize) -> Asked {
         let tenant = self.rng.usize(..TENANTS);
         let mut streams: Vec<_> = (0..STREAMS).collect();
         self.rng.shuffle(&mut streams);
@@ -59,7 +66,7 @@ impl Source {
         if self.one_in(60) {
             streams.push(streams[0]);
         }
-        let parts = streams.into_iter().map(|stream| self.part(model, (tenant, stream), wide));
+        let parts = streams.into_iter().map(|stream| self.part(model, (tenant, stream), many));
         let parts = parts.collect();
         let mut items = Vec::new();
         if self.rng.bool() {
@@ -73,7 +80,7 @@ impl Source {
         Asked { id: Some(Uuid::from_u128(self.rng.u128(..))), ..asked }
     }
 
-    fn part(&mut self, model: &Model, key: (usize, usize), wide: bool) -> Part {
+    fn part(&mut self, model: &Model, key: (usize, usize), many: usize) -> Part {
         let version = model.streams[&key].version();
         let expected = match self.rng.u32(..10) {
             0..5 => -2,
@@ -83,16 +90,15 @@ impl Source {
             _ => version,
         };
         let count = self.rng.usize(..4);
-        let events = (0..count).map(|_| self.event(wide)).collect();
+        let events = (0..count).map(|_| self.event(many)).collect();
         Part { stream: key.1, expected, events }
     }
 
-    fn event(&mut self, wide: bool) -> Event {
+    fn event(&mut self, many: usize) -> Event {
         let mut tags: Vec<_> = (0..self.rng.usize(..4)).map(|_| self.tag()).collect();
-        if wide {
-            let start = self.rng.usize(..MANY - 60);
-            tags.extend((start..start + 60).map(|n| format!("many:{n}")));
-        }
+        // At the brim all events carry the same: what they hash into is counted once.
+        let start = if many == 60 { self.rng.usize(..MANY - many) } else { 0 };
+        tags.extend((start..start + many).map(|n| format!("many:{n}")));
         let kind = if self.one_in(4) { "Closed" } else { "Noted" };
         Event { id: Uuid::from_u128(self.rng.u128(..)), kind, tags }
     }
@@ -116,7 +122,7 @@ impl Source {
         let after = match self.rng.u32(..60) {
             0 => BEYOND,
             1..20 => self.last,
-            _ => self.rng.i64(0..=self.last),
+            _ => self.rng.i64(self.start..=self.last),
         };
         let mut item = Item { types, tags, after, seen: Vec::new() };
         let mut seen = model.matching(tenant, &item);
@@ -125,7 +131,7 @@ impl Source {
             // One that was not seen, and others that don't match.
             if self.one_in(3) {
                 seen.pop();
-                seen.push(self.rng.i64(0..=self.last));
+                seen.push(self.rng.i64(self.start..=self.last));
             }
             item.seen = seen;
         }
