@@ -1,6 +1,9 @@
 //! Conditions: what two appends may not both do, though they share no stream.
 
+mod drawn;
 mod edges;
+mod judged;
+mod model;
 mod plans;
 mod planted;
 mod random;

@@ -9,14 +9,14 @@ use super::{append_in, on, read, tag};
 use crate::support::{Bench, event, name, request, run};
 
 /// A text of a function of the migrations, and what stands there instead.
-struct Bug {
-    function: &'static str,
-    from: &'static str,
-    to: &'static str,
+pub(super) struct Bug {
+    pub(super) function: &'static str,
+    pub(super) from: &'static str,
+    pub(super) to: &'static str,
 }
 
 impl Bug {
-    async fn plant(&self, bench: &Bench) {
+    pub(super) async fn plant(&self, bench: &Bench) {
         let head = format!("create function foldlog.{}(", self.function);
         let migrations = EventStore::SETS.iter().flat_map(|set| set.migrations);
         let sql = migrations.map(|migration| migration.sql).find(|sql| sql.contains(&head));
