@@ -98,18 +98,40 @@ impl fmt::Display for Error {
     }
 }
 
+/// The sentence, the kind and the sentences of the causes: what a `main` that fails with it prints.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("kind", &self.inner.kind)
-            .field("message", &self.inner.message)
-            .field("source", &self.inner.source)
-            .finish()
+        write!(f, "{} ({:?})", self.inner.message, self.inner.kind)?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, "; caused by: {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.inner.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_main_prints_is_the_sentence_the_kind_and_the_causes() {
+        let socket = std::io::Error::other("the socket is gone");
+        let lost =
+            Error::new(ErrorKind::Unavailable, "the connection was lost").with_source(socket);
+        let error = Error::new(ErrorKind::Setup, "no server: start one").with_source(lost);
+        assert_eq!(
+            format!("{error:?}"),
+            "no server: start one (Setup); caused by: the connection was lost; caused by: the socket \
+             is gone"
+        );
+        assert_eq!(error.to_string(), "no server: start one");
     }
 }
